@@ -1,0 +1,15 @@
+// What the CPU at hand can do. Kernels choose at run time; tests force each level that exists here.
+#pragma once
+#include <string>
+
+namespace octet::cpu {
+
+/// Integer dot product levels, slowest first. kPortable: plain C++. kAvx2: exact 16-bit multiply-add.
+/// kVnni: AVX512-VNNI u8 x s8 (activations shifted by 128, corrected by column sums).
+enum class Level { kPortable, kAvx2, kVnni };
+
+/// The best level of this CPU.
+Level best_level();
+std::string name(Level level);
+
+}  // namespace octet::cpu
