@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/containers/safetensors.h"
+#include "core/error.h"
+
+namespace octet {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr const char* kMetadata = "__metadata__";
+
+// Descending dtype (the enumeration ascends by alignment), then name.
+void sort_as_reference(std::vector<TensorInfo>& tensors) {
+  std::sort(tensors.begin(), tensors.end(), [](const TensorInfo& a, const TensorInfo& b) {
+    return a.dtype != b.dtype ? a.dtype > b.dtype : a.name < b.name;
+  });
+}
+
+std::string header_text(const nlohmann::ordered_json& header, const fs::path& path) {
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const nlohmann::json::exception&) {
+    throw Error(fmt::format("a name or metadata text that is not UTF-8 for {}", path.string()),
+                "UTF-8", "rename the tensor or correct the text");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');
+  return text;
+}
+
+}  // namespace
+
+SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorInfo> tensors,
+                                     std::map<std::string, std::string> metadata)
+    : file_(path) {
+  sort_as_reference(tensors);
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!metadata.empty()) header[kMetadata] = metadata;
+  uint64_t end = 0;
+  for (const auto& info : tensors) {
+    const uint64_t size = byte_count(info);
+    if (info.name == kMetadata || !slots_.emplace(info.name, Slot{end, size, 0}).second) {
+      throw Error(fmt::format("tensor {} twice or reserved, for {}", info.name, path.string()),
+                  "unique tensor names", "rename one of them");
+    }
+    header.push_back({info.name,
+                      {{"dtype", name(info.dtype)},
+                       {"shape", info.shape},
+                       {"data_offsets", {end, end + size}}}});
+    if (__builtin_add_overflow(end, size, &end)) {
+      throw Error(fmt::format("more than 2^64 bytes of tensors for {}", path.string()),
+                  "a size that fits a file", "check the shapes");
+    }
+  }
+  const std::string text = header_text(header, path);
+  const uint64_t length = text.size();
+  file_.reserve(8 + length + end);
+  file_.write(std::as_bytes(std::span(&length, 1)));
+  file_.write(text);
+  for (auto& [name, slot] : slots_) slot.begin += 8 + length;
+}
+
+void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> data,
+                              uint64_t offset) {
+  const auto found = slots_.find(name);
+  if (found == slots_.end()) {
+    throw Error(fmt::format("tensor {} for {}", name, file_.temporary().string()),
+                "a tensor declared at construction", "declare it");
+  }
+  Slot& slot = found->second;
+  if (offset != slot.written || data.size() > slot.size - slot.written) {
+    throw Error(fmt::format("{} bytes at {} of tensor {}", data.size(), offset, name),
+                fmt::format("the next piece of {} bytes, from {}", slot.size, slot.written),
+                "write each tensor once, its pieces in order");
+  }
+  file_.write_at(slot.begin + offset, data);
+  slot.written += data.size();
+}
+
+void SafetensorsWriter::commit() {
+  for (const auto& [name, slot] : slots_) {
+    if (slot.written != slot.size) {
+      throw Error(fmt::format("{} bytes of tensor {} written", slot.written, name),
+                  fmt::format("{}", slot.size), "write every declared tensor before commit()");
+    }
+  }
+  file_.commit();
+}
+
+}  // namespace octet
