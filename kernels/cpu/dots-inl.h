@@ -1,0 +1,104 @@
+// DotKernels over `Ops`, which the including file defines before: Reg, kLanes, kMaxRows, and the
+// static functions zero, load (of float, int8_t, uint16_t halves), store, fma, sum. Internal
+// linkage: each including file gets its own copy.
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/cpu/dots.h"
+#include "kernels/cpu/scratch.h"
+
+namespace octet::cpu {
+namespace {
+
+using Reg = Ops::Reg;
+
+template <typename T>
+Reg load_tail(const T* from, int64_t count) {
+  T whole[Ops::kLanes] = {};
+  std::memcpy(whole, from, static_cast<size_t>(count) * sizeof(T));
+  return Ops::load(whole);
+}
+
+template <typename T, int kRows, int kCols>
+void dot_block(const T* w, const float* x, int64_t k, int64_t w_stride, float* sums) {
+  Reg acc[kRows][kCols];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
+    for (int c = 0; c < kCols; ++c) acc[i][c] = Ops::zero();
+  }
+  int64_t j = 0;
+  for (; j + Ops::kLanes <= k; j += Ops::kLanes) {
+    Reg widened[kCols];
+#pragma GCC unroll 16
+    for (int c = 0; c < kCols; ++c) widened[c] = Ops::load(w + c * w_stride + j);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Reg row = Ops::load(x + i * k + j);
+#pragma GCC unroll 16
+      for (int c = 0; c < kCols; ++c) acc[i][c] = Ops::fma(row, widened[c], acc[i][c]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 16
+    for (int c = 0; c < kCols; ++c) {
+      if (j < k) {
+        acc[i][c] = Ops::fma(load_tail(x + i * k + j, k - j),
+                             load_tail(w + c * w_stride + j, k - j), acc[i][c]);
+      }
+      sums[i * kDotColumns + c] = Ops::sum(acc[i][c]);
+    }
+  }
+}
+
+template <typename T, int kRows>
+void dot_rows(const T* w, int columns, const float* x, int64_t k, int64_t w_stride, float* sums) {
+  if (columns == kDotColumns) return dot_block<T, kRows, kDotColumns>(w, x, k, w_stride, sums);
+  for (int c = 0; c < columns; ++c) {
+    dot_block<T, kRows, 1>(w + c * w_stride, x, k, w_stride, sums + c);
+  }
+}
+
+template <typename T, int kRows = Ops::kMaxRows>
+void dot_any_rows(const T* w, int columns, const float* x, int64_t m, int64_t k, int64_t w_stride,
+                  float* sums) {
+  while (m >= kRows) {
+    dot_rows<T, kRows>(w, columns, x, k, w_stride, sums);
+    x += kRows * k;
+    sums += kRows * kDotColumns;
+    m -= kRows;
+  }
+  if constexpr (kRows > 1) dot_any_rows<T, kRows - 1>(w, columns, x, m, k, w_stride, sums);
+}
+
+template <typename T>
+void widen(const T* from, int64_t count, float* to) {
+  int64_t j = 0;
+  for (; j + Ops::kLanes <= count; j += Ops::kLanes) Ops::store(to + j, Ops::load(from + j));
+  if (j == count) return;
+  float last[Ops::kLanes];
+  Ops::store(last, load_tail(from + j, count - j));
+  std::memcpy(to + j, last, static_cast<size_t>(count - j) * sizeof(float));
+}
+
+/// One block of rows reads the stored weights directly; more blocks share one widened copy in
+/// cache.
+template <typename T>
+void dots(const T* w, int columns, const float* x, int64_t m, int64_t k, float* sums) {
+  if (m <= Ops::kMaxRows) return dot_any_rows(w, columns, x, m, k, k, sums);
+  float* wide = thread_scratch<float>(kWidenScratch, columns * k);
+  for (int c = 0; c < columns; ++c) widen(w + c * k, k, wide + c * k);
+  dot_any_rows<float>(wide, columns, x, m, k, k, sums);
+}
+
+void widen_int8(const int8_t* q, int64_t count, float scale, float* y) {
+  widen(q, count, y);
+  for (int64_t j = 0; j < count; ++j) y[j] *= scale;
+}
+
+constexpr DotKernels kDotKernels = {dots<int8_t>, dots<uint16_t>, widen_int8, widen<uint16_t>};
+
+}  // namespace
+}  // namespace octet::cpu

@@ -1,0 +1,127 @@
+// Bodies of RowKernels as loops that the compiler vectorizes for the target in force where this
+// file is included. Internal linkage: each including file gets its own copy.
+#pragma once
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "kernels/cpu/rows.h"
+
+namespace octet::cpu {
+namespace {
+
+constexpr uint32_t kMagnitude = 0x7fffffffu;
+constexpr uint32_t kInfinity = 0x7f800000u;
+// Adding 1.5 * 2^23 rounds half to even and leaves the integer in the low bits, for |v| < 2^22.
+constexpr float kRounder = 12582912.0f;
+
+// Magnitudes of floats order like their bits, NaN and Inf on top: an integer maximum sees all of
+// them.
+uint32_t magnitude(float v) {
+  return std::bit_cast<uint32_t>(v) & kMagnitude;
+}
+
+float row_scale(const float* x, int64_t k) {
+  int32_t top = 0;
+  for (int64_t j = 0; j < k; ++j) {
+    const int32_t bits = static_cast<int32_t>(magnitude(x[j]));
+    top = bits > top ? bits : top;
+  }
+  if (static_cast<uint32_t>(top) >= kInfinity) return std::numeric_limits<float>::quiet_NaN();
+  const float absmax = std::bit_cast<float>(top);
+  float scale = absmax / 127.0f;
+  if (scale == 0.0f) return 1.0f;
+  // A subnormal scale has few bits: the next one up that keeps the row in range.
+  while (absmax / scale > 127.5f) scale = std::nextafter(scale, 1.0f);
+  return scale;
+}
+
+void row_quantize(const float* x, int64_t k, float scale, int8_t* q) {
+  if (std::isnan(scale)) {
+    std::memset(q, 0, static_cast<size_t>(k));
+    return;
+  }
+  for (int64_t j = 0; j < k; ++j) {
+    float v = x[j] / scale;
+    v = v == v ? v : 0.0f;
+    v = v < -127.0f ? -127.0f : v;
+    v = v > 127.0f ? 127.0f : v;
+    q[j] = static_cast<int8_t>(std::bit_cast<int32_t>(v + kRounder));
+  }
+}
+
+// Squares of floats are exact in double, so only the order of additions matters: eight fixed lanes.
+double sum_of_squares(const float* x, int64_t k) {
+  typedef float Float8 __attribute__((vector_size(32)));
+  typedef double Double8 __attribute__((vector_size(64)));
+  Double8 sum = {};
+  int64_t j = 0;
+  for (; j + 8 <= k; j += 8) {
+    Float8 v;
+    std::memcpy(&v, x + j, sizeof v);
+    const Double8 d = __builtin_convertvector(v, Double8);
+    sum += d * d;
+  }
+  for (int lane = 0; j < k; ++j, ++lane) sum[lane] += static_cast<double>(x[j]) * x[j];
+  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+}
+
+void row_rms_norm(const float* x, const float* weight, float eps, int64_t k, float* y) {
+  const double mean = sum_of_squares(x, k) / static_cast<double>(k);
+  const float inverse = static_cast<float>(1.0 / std::sqrt(mean + static_cast<double>(eps)));
+  for (int64_t j = 0; j < k; ++j) y[j] = x[j] * inverse * weight[j];
+}
+
+// exp for |v| <= 88: 2^n * e^r with |r| <= ln(2)/2, e^r by its Taylor sum to r^7 (error below 1 ulp
+// of the sum), ln(2) split so that n * high is exact.
+float exp_bounded(float v) {
+  const float shifted = v * 1.44269504088896341f + kRounder;
+  const float n = shifted - kRounder;
+  const float r = (v - n * 0.693359375f) - n * -2.12194440e-4f;
+  float p = 1.0f / 5040.0f;
+  p = p * r + 1.0f / 720.0f;
+  p = p * r + 1.0f / 120.0f;
+  p = p * r + 1.0f / 24.0f;
+  p = p * r + 1.0f / 6.0f;
+  p = p * r + 0.5f;
+  p = p * r + 1.0f;
+  p = p * r + 1.0f;
+  const uint32_t exponent = (std::bit_cast<uint32_t>(shifted) + 127u) << 23;
+  return p * std::bit_cast<float>(exponent);
+}
+
+// Beyond 87 the sigmoid is 1 to the last bit on one side and under 2e-38 on the other.
+void row_silu_mul(const float* gate, const float* up, int64_t k, float* y) {
+  for (int64_t j = 0; j < k; ++j) {
+    float v = -gate[j];
+    v = v < 87.0f ? v : 87.0f;
+    v = v > -87.0f ? v : -87.0f;
+    y[j] = gate[j] / (1.0f + exp_bounded(v)) * up[j];
+  }
+}
+
+void row_absmax(const float* x, int64_t k, float* absmax) {
+  for (int64_t j = 0; j < k; ++j) {
+    const int32_t bits = static_cast<int32_t>(magnitude(x[j]));
+    const int32_t held = static_cast<int32_t>(magnitude(absmax[j]));
+    absmax[j] = std::bit_cast<float>(bits > held ? bits : held);
+  }
+}
+
+void row_bins(const float* x, int64_t k, float width, int32_t last, int32_t* index) {
+  for (int64_t j = 0; j < k; ++j) {
+    const float v = std::bit_cast<float>(magnitude(x[j]));
+    const float quotient = v / width;
+    const int32_t bin = static_cast<int32_t>(quotient < 1073741824.0f ? quotient : 1073741824.0f);
+    const int32_t held = bin < last ? bin : last;
+    index[j] = v == 0.0f ? -1 : held;
+  }
+}
+
+constexpr RowKernels kRowKernels = {row_scale,    row_quantize, row_rms_norm,
+                                    row_silu_mul, row_absmax,   row_bins};
+
+}  // namespace
+}  // namespace octet::cpu

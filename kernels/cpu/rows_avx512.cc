@@ -1,0 +1,19 @@
+// Standard headers come before the pragma: their inline functions must stay runnable on any CPU.
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "kernels/cpu/rows.h"
+
+#pragma GCC target("avx512f,avx512bw,avx512vl,fma,prefer-vector-width=512")
+#include "kernels/cpu/rows-inl.h"
+
+namespace octet::cpu {
+
+const RowKernels& row_kernels_avx512() {
+  return kRowKernels;
+}
+
+}  // namespace octet::cpu

@@ -1,0 +1,20 @@
+#include "kernels/cpu/rows-inl.h"
+
+namespace octet::cpu {
+
+const RowKernels& row_kernels_portable() {
+  return kRowKernels;
+}
+
+const RowKernels& row_kernels(Level level) {
+  switch (level) {
+    case Level::kVnni:
+      return row_kernels_avx512();
+    case Level::kAvx2:
+      return row_kernels_avx2();
+    default:
+      return row_kernels_portable();
+  }
+}
+
+}  // namespace octet::cpu
