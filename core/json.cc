@@ -38,11 +38,18 @@ struct Guard {
 }  // namespace
 
 nlohmann::json parse_json(std::string_view text, const std::string& what) {
+  // nlohmann takes a NUL for the end of the text and would leave the rest unread.
+  if (text.find('\0') != std::string_view::npos) {
+    throw Error(fmt::format("invalid JSON in {} (a NUL byte)", what), "well-formed UTF-8 JSON",
+                "copy or download the file again");
+  }
   Guard guard{what, {}};
   try {
-    return nlohmann::json::parse(text.begin(), text.end(),
-                                 [&guard](int depth, nlohmann::json::parse_event_t event,
-                                          nlohmann::json& parsed) { return guard(depth, event, parsed); });
+    return nlohmann::json::parse(
+        text.begin(), text.end(),
+        [&guard](int depth, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+          return guard(depth, event, parsed);
+        });
   } catch (const nlohmann::json::exception& e) {
     throw Error(fmt::format("invalid JSON in {} ({})", what, e.what()), "well-formed UTF-8 JSON",
                 "copy or download the file again");

@@ -64,7 +64,7 @@ class SafetensorsWriter {
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
                     std::map<std::string, std::string> metadata = {{"format", "pt"}});
   void write(const std::string& name, std::span<const std::byte> data, uint64_t offset = 0);
-  void commit();
+  void commit(bool durable = true);
 
  private:
   struct Slot {

@@ -11,6 +11,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr const char* kMetadata = "__metadata__";
+constexpr uint64_t kMaxData = uint64_t{1} << 62;  // header and data fit off_t
 
 // Descending dtype (the enumeration ascends by alignment), then name.
 void sort_as_reference(std::vector<TensorInfo>& tensors) {
@@ -50,8 +51,8 @@ SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorInf
                       {{"dtype", name(info.dtype)},
                        {"shape", info.shape},
                        {"data_offsets", {end, end + size}}}});
-    if (__builtin_add_overflow(end, size, &end)) {
-      throw Error(fmt::format("more than 2^64 bytes of tensors for {}", path.string()),
+    if (__builtin_add_overflow(end, size, &end) || end > kMaxData) {
+      throw Error(fmt::format("more than 2^62 bytes of tensors for {}", path.string()),
                   "a size that fits a file", "check the shapes");
     }
   }
@@ -80,14 +81,14 @@ void SafetensorsWriter::write(const std::string& name, std::span<const std::byte
   slot.written += data.size();
 }
 
-void SafetensorsWriter::commit() {
+void SafetensorsWriter::commit(bool durable) {
   for (const auto& [name, slot] : slots_) {
     if (slot.written != slot.size) {
       throw Error(fmt::format("{} bytes of tensor {} written", slot.written, name),
                   fmt::format("{}", slot.size), "write every declared tensor before commit()");
     }
   }
-  file_.commit();
+  file_.commit(durable);
 }
 
 }  // namespace octet
