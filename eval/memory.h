@@ -1,0 +1,24 @@
+// Memory of this process as the kernel counts it.
+#pragma once
+#include <cstdint>
+#include <string_view>
+
+namespace octet {
+
+/// Bytes of physical memory, mapped files included.
+struct MemoryUse {
+  uint64_t resident = 0;  ///< VmRSS: now
+  uint64_t peak = 0;      ///< VmHWM: the most since the start or the last reset_peak_memory()
+};
+
+/// From the text of /proc/PID/status. Throws Error if either line is missing or malformed.
+MemoryUse parse_status(std::string_view status);
+
+/// Of this process. Throws Error where /proc is not to be read.
+MemoryUse memory_use();
+
+/// Makes the peak start again from what is resident now; false where the kernel does not allow it
+/// (then the peak is that of the whole process).
+bool reset_peak_memory() noexcept;
+
+}  // namespace octet
