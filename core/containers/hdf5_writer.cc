@@ -119,8 +119,11 @@ struct Hdf5Writer::Impl {
     const Handle made = hdf5::own(H5Dcreate2(group, parts.back().c_str(), disk_type(T{}), space,
                                              H5P_DEFAULT, layout, H5P_DEFAULT),
                                   "create " + name, path);
-    if (!data.empty() &&
-        H5Dwrite(made, memory_type(T{}), H5S_ALL, H5S_ALL, H5P_DEFAULT, data.data()) < 0) {
+    if (data.empty()) return;
+    // Chunks wait in a cache; closing would write them and lose the error, so flush while it can be
+    // seen.
+    if (H5Dwrite(made, memory_type(T{}), H5S_ALL, H5S_ALL, H5P_DEFAULT, data.data()) < 0 ||
+        H5Dflush(made) < 0) {
       hdf5::fail("write " + name, path);
     }
   }
@@ -169,7 +172,9 @@ void Hdf5Writer::dataset(const std::string& path, std::span<const int64_t> data,
 }
 
 void Hdf5Writer::commit() {
-  if (H5Fclose(impl_->file.release()) < 0) hdf5::fail("flush the file", impl_->path);
+  if (H5Fflush(impl_->file, H5F_SCOPE_GLOBAL) < 0 || H5Fclose(impl_->file.release()) < 0) {
+    hdf5::fail("flush the file", impl_->path);
+  }
   impl_->output.commit();
 }
 

@@ -201,15 +201,10 @@ TEST_F(Safetensors, WriterRefusesWrongUse) {
                 SafetensorsWriter(path(), {{"__metadata__", Dtype::kU8, {1}}});
               }),
               HasSubstr("reserved"));
-  EXPECT_THAT(error_of([&] {
-                SafetensorsWriter(path(), {{"\xff", Dtype::kU8, {1}}});
-              }),
-              HasSubstr("UTF-8"));
-  EXPECT_THAT(
-      error_of([&] {
-        SafetensorsWriter(path(), {{"a", Dtype::kU8, {INT64_MAX}}, {"b", Dtype::kU8, {INT64_MAX}}});
-      }),
-      HasSubstr("safetensors"));
+  std::vector<TensorInfo> huge;
+  for (int i = 0; i < 5; ++i) huge.push_back({std::to_string(i), Dtype::kU8, {int64_t{1} << 60}});
+  EXPECT_THAT(error_of([&] { SafetensorsWriter(path(), huge); }),
+              HasSubstr("more than 2^62 bytes"));
   EXPECT_TRUE(dir_.empty());
   SafetensorsWriter out(path(), {{"a", Dtype::kU8, {3}}});
   EXPECT_THAT(error_of([&] { out.write("b", as_bytes("x")); }), HasSubstr("declared"));
