@@ -2,11 +2,11 @@
 // static functions zero, load (of float, int8_t, uint16_t halves), store, fma, sum. Internal
 // linkage: each including file gets its own copy.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/cpu/dots.h"
-#include "kernels/cpu/scratch.h"
 
 namespace octet::cpu {
 namespace {
@@ -53,12 +53,18 @@ void dot_block(const T* w, const float* x, int64_t k, int64_t w_stride, float* s
   }
 }
 
+/// Columns of one block: as many as leave registers for the sums, the weights and one piece of x.
+template <int kRows>
+constexpr int kBlockColumns = std::min(4, (Ops::kRegisters - 1) / (kRows + 1));
+
 template <typename T, int kRows>
 void dot_rows(const T* w, int columns, const float* x, int64_t k, int64_t w_stride, float* sums) {
-  if (columns == kDotColumns) return dot_block<T, kRows, kDotColumns>(w, x, k, w_stride, sums);
-  for (int c = 0; c < columns; ++c) {
-    dot_block<T, kRows, 1>(w + c * w_stride, x, k, w_stride, sums + c);
+  constexpr int kCols = kBlockColumns<kRows>;
+  int c = 0;
+  for (; c + kCols <= columns; c += kCols) {
+    dot_block<T, kRows, kCols>(w + c * w_stride, x, k, w_stride, sums + c);
   }
+  for (; c < columns; ++c) dot_block<T, kRows, 1>(w + c * w_stride, x, k, w_stride, sums + c);
 }
 
 template <typename T, int kRows = Ops::kMaxRows>
@@ -83,14 +89,11 @@ void widen(const T* from, int64_t count, float* to) {
   std::memcpy(to + j, last, static_cast<size_t>(count - j) * sizeof(float));
 }
 
-/// One block of rows reads the stored weights directly; more blocks share one widened copy in
-/// cache.
+/// Weights are widened again for each block of rows: they are in cache then, and the ports that
+/// widen are not the ones that multiply.
 template <typename T>
 void dots(const T* w, int columns, const float* x, int64_t m, int64_t k, float* sums) {
-  if (m <= Ops::kMaxRows) return dot_any_rows(w, columns, x, m, k, k, sums);
-  float* wide = thread_scratch<float>(kWidenScratch, columns * k);
-  for (int c = 0; c < columns; ++c) widen(w + c * k, k, wide + c * k);
-  dot_any_rows<float>(wide, columns, x, m, k, k, sums);
+  dot_any_rows(w, columns, x, m, k, k, sums);
 }
 
 void widen_int8(const int8_t* q, int64_t count, float scale, float* y) {

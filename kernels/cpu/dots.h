@@ -8,7 +8,7 @@
 
 namespace octet::cpu {
 
-inline constexpr int kDotColumns = 4;  ///< weight rows handled together
+inline constexpr int kDotColumns = 12;  ///< weight rows handled together
 
 struct DotKernels {
   /// sums[i, c] = sum_k x[i, k] * w[c, k] for m rows of x and columns <= kDotColumns weight rows;

@@ -1,11 +1,11 @@
 // Standard headers come before the pragma: their inline functions must stay runnable on any CPU.
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/cpu/dots.h"
-#include "kernels/cpu/scratch.h"
 
 #pragma GCC target("avx2,fma,f16c")
 
@@ -14,7 +14,7 @@ namespace {
 
 struct Ops {
   using Reg = __m256;
-  static constexpr int kLanes = 8, kMaxRows = 3;
+  static constexpr int kLanes = 8, kRegisters = 16, kMaxRows = 4;
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg load(const float* p) { return _mm256_loadu_ps(p); }
   static Reg load(const int8_t* p) {

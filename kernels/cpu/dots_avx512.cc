@@ -1,11 +1,11 @@
 // Standard headers come before the pragma: their inline functions must stay runnable on any CPU.
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 #include "kernels/cpu/dots.h"
-#include "kernels/cpu/scratch.h"
 
 // GCC 12 (bug 105593) takes the don't-care operand of its own conversions for an uninitialized
 // value.
@@ -17,7 +17,7 @@ namespace {
 
 struct Ops {
   using Reg = __m512;
-  static constexpr int kLanes = 16, kMaxRows = 6;
+  static constexpr int kLanes = 16, kRegisters = 32, kMaxRows = 6;
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
   static Reg load(const int8_t* p) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -7,7 +8,7 @@ namespace octet::cpu {
 namespace {
 
 struct Ops {
-  static constexpr int kLanes = 8, kMaxRows = 3;
+  static constexpr int kLanes = 8, kRegisters = 16, kMaxRows = 4;
   struct Reg {
     float lane[kLanes];
   };

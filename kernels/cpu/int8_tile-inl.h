@@ -1,8 +1,9 @@
 // Int8Tile over `Ops`, which the including file defines before: Reg, kGroup, kLanes (int32 of a
-// Reg), kVectors (Regs of one panel), kMaxRows, kChunk, kOffset, and the static functions zero,
-// weights, spread, dot, add, load, store, encode. Internal linkage: each including file gets its
-// own copy.
+// Reg), kVectors (Regs of one panel), kMaxRows, kChunk, kOffset, kChains (sums in flight that hide
+// the latency of dot), and the static functions zero, weights, spread, dot, add, load, store,
+// encode. Internal linkage: each including file gets its own copy.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -61,9 +62,7 @@ void run_tile(const int8_t* panel, const int32_t* x, int64_t groups, int32_t* ac
 }
 
 template <int kRows>
-constexpr int kTileUnroll = kRows == 1   ? 4
-                            : kRows == 2 ? 2
-                                         : 1;
+constexpr int kTileUnroll = std::max(1, Ops::kChains / (kRows * Ops::kVectors));
 
 using RunTile = void (*)(const int8_t*, const int32_t*, int64_t, int32_t*);
 

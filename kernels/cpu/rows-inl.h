@@ -1,7 +1,6 @@
 // Bodies of RowKernels as loops that the compiler vectorizes for the target in force where this
 // file is included. Internal linkage: each including file gets its own copy.
 #pragma once
-#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +19,7 @@ constexpr float kRounder = 12582912.0f;
 // Magnitudes of floats order like their bits, NaN and Inf on top: an integer maximum sees all of
 // them.
 uint32_t magnitude(float v) {
-  return std::bit_cast<uint32_t>(v) & kMagnitude;
+  return __builtin_bit_cast(uint32_t, v) & kMagnitude;
 }
 
 float row_scale(const float* x, int64_t k) {
@@ -30,7 +29,7 @@ float row_scale(const float* x, int64_t k) {
     top = bits > top ? bits : top;
   }
   if (static_cast<uint32_t>(top) >= kInfinity) return std::numeric_limits<float>::quiet_NaN();
-  const float absmax = std::bit_cast<float>(top);
+  const float absmax = __builtin_bit_cast(float, top);
   float scale = absmax / 127.0f;
   if (scale == 0.0f) return 1.0f;
   // A subnormal scale has few bits: the next one up that keeps the row in range.
@@ -39,7 +38,7 @@ float row_scale(const float* x, int64_t k) {
 }
 
 void row_quantize(const float* x, int64_t k, float scale, int8_t* q) {
-  if (std::isnan(scale)) {
+  if (scale != scale) {
     std::memset(q, 0, static_cast<size_t>(k));
     return;
   }
@@ -48,7 +47,7 @@ void row_quantize(const float* x, int64_t k, float scale, int8_t* q) {
     v = v == v ? v : 0.0f;
     v = v < -127.0f ? -127.0f : v;
     v = v > 127.0f ? 127.0f : v;
-    q[j] = static_cast<int8_t>(std::bit_cast<int32_t>(v + kRounder));
+    q[j] = static_cast<int8_t>(__builtin_bit_cast(int32_t, v + kRounder));
   }
 }
 
@@ -70,7 +69,7 @@ double sum_of_squares(const float* x, int64_t k) {
 
 void row_rms_norm(const float* x, const float* weight, float eps, int64_t k, float* y) {
   const double mean = sum_of_squares(x, k) / static_cast<double>(k);
-  const float inverse = static_cast<float>(1.0 / std::sqrt(mean + static_cast<double>(eps)));
+  const float inverse = static_cast<float>(1.0 / __builtin_sqrt(mean + static_cast<double>(eps)));
   for (int64_t j = 0; j < k; ++j) y[j] = x[j] * inverse * weight[j];
 }
 
@@ -88,8 +87,8 @@ float exp_bounded(float v) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const uint32_t exponent = (std::bit_cast<uint32_t>(shifted) + 127u) << 23;
-  return p * std::bit_cast<float>(exponent);
+  const uint32_t exponent = (__builtin_bit_cast(uint32_t, shifted) + 127u) << 23;
+  return p * __builtin_bit_cast(float, exponent);
 }
 
 // Beyond 87 the sigmoid is 1 to the last bit on one side and under 2e-38 on the other.
@@ -106,13 +105,13 @@ void row_absmax(const float* x, int64_t k, float* absmax) {
   for (int64_t j = 0; j < k; ++j) {
     const int32_t bits = static_cast<int32_t>(magnitude(x[j]));
     const int32_t held = static_cast<int32_t>(magnitude(absmax[j]));
-    absmax[j] = std::bit_cast<float>(bits > held ? bits : held);
+    absmax[j] = __builtin_bit_cast(float, bits > held ? bits : held);
   }
 }
 
 void row_bins(const float* x, int64_t k, float width, int32_t last, int32_t* index) {
   for (int64_t j = 0; j < k; ++j) {
-    const float v = std::bit_cast<float>(magnitude(x[j]));
+    const float v = __builtin_bit_cast(float, magnitude(x[j]));
     const float quotient = v / width;
     const int32_t bin = static_cast<int32_t>(quotient < 1073741824.0f ? quotient : 1073741824.0f);
     const int32_t held = bin < last ? bin : last;

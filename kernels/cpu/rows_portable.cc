@@ -1,3 +1,12 @@
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "kernels/cpu/rows.h"
+
+// Traps are off everywhere; assuming so lets the compiler turn the clamps into masks.
+#pragma GCC optimize("no-trapping-math", "no-math-errno")
 #include "kernels/cpu/rows-inl.h"
 
 namespace octet::cpu {

@@ -38,7 +38,7 @@ T* thread_scratch(int slot, int64_t count) {
   return static_cast<T*>(thread_scratch_bytes(slot, static_cast<std::size_t>(count) * sizeof(T)));
 }
 
-inline constexpr int kGemmScratch = 0, kWidenScratch = 1, kRowScratch = 2, kScratchSlots = 3;
+inline constexpr int kGemmScratch = 0, kRowScratch = 1, kScratchSlots = 2;
 
 /// Below this many elementary operations a call stays on the calling thread: a fork costs more.
 inline constexpr int64_t kSerialWork = int64_t{1} << 16;

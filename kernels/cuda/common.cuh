@@ -1,0 +1,77 @@
+// Shared by the .cu files: launch checks and element access by type.
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <string>
+
+#include "core/error.h"
+#include "kernels/cuda/kernels.h"
+
+namespace octet::cuda {
+
+/// Throws what the launch before left behind.
+inline void check_launch(const char* kernel) {
+  const cudaError_t status = cudaGetLastError();
+  if (status == cudaSuccess) return;
+  throw Error(std::string("CUDA refused ") + kernel + ": " + cudaGetErrorString(status),
+              "a launch that succeeds on this device",
+              "check the device with nvidia-smi, or run with --device cpu");
+}
+
+inline cudaStream_t as_stream(void* stream) {
+  return static_cast<cudaStream_t>(stream);
+}
+
+__device__ inline float to_float(float v) {
+  return v;
+}
+__device__ inline float to_float(__half v) {
+  return __half2float(v);
+}
+__device__ inline float to_float(__nv_bfloat16 v) {
+  return __bfloat162float(v);
+}
+
+template <typename T>
+__device__ inline T from_float(float v);
+template <>
+__device__ inline float from_float<float>(float v) {
+  return v;
+}
+template <>
+__device__ inline __half from_float<__half>(float v) {
+  return __float2half_rn(v);
+}
+template <>
+__device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float v) {
+  return __float2bfloat16_rn(v);
+}
+
+/// call(T{}) with the C++ type of `type`.
+template <typename Call>
+void with_type(Type type, const Call& call) {
+  switch (type) {
+    case Type::kF32:
+      return call(float{});
+    case Type::kF16:
+      return call(__half{});
+    case Type::kBF16:
+      return call(__nv_bfloat16{});
+  }
+}
+
+constexpr int kThreads = 256;
+constexpr int64_t kMaxBlocks = 1 << 16;  // kernels stride over what is left
+
+inline unsigned blocks_for(int64_t tasks) {
+  const int64_t blocks = tasks < kMaxBlocks ? tasks : kMaxBlocks;
+  return static_cast<unsigned>(blocks < 1 ? 1 : blocks);
+}
+inline int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace octet::cuda
