@@ -37,6 +37,14 @@ void check(const Report& report) {
   }
 }
 
+nlohmann::json provenance_of(const Report& report) {
+  nlohmann::json out = parse_json(report.provenance, "the report's provenance");
+  if (!out.is_object()) {
+    throw Error("a provenance that is no JSON object", "an object", "pass {} when there is none");
+  }
+  return out;
+}
+
 const VariantResult& find(const Report& report, const std::string& name) {
   for (const VariantResult& v : report.variants) {
     if (v.name == name) return v;
@@ -259,7 +267,7 @@ std::string report_markdown(const Report& report) {
   for (const std::string& layer : report.kept_layers) out += "- " + markdown_escape(layer) + "\n";
   if (!report.commands.empty()) out += "\n## Commands\n\n";
   for (const std::string& command : report.commands) out += "    " + printable(command) + "\n";
-  const auto provenance = parse_json(report.provenance, "the report's provenance");
+  const nlohmann::json provenance = provenance_of(report);
   out += "\n## Provenance\n";
   for (const auto& [key, value] : provenance.items()) {
     out += fmt::format("\n- {}: {}", markdown_escape(key), markdown_escape(value.dump()));
@@ -269,10 +277,7 @@ std::string report_markdown(const Report& report) {
 
 nlohmann::ordered_json report_json(const Report& report) {
   check(report);
-  const auto provenance = parse_json(report.provenance, "the report's provenance");
-  if (!provenance.is_object()) {
-    throw Error("a provenance that is no JSON object", "an object", "pass {} when there is none");
-  }
+  const nlohmann::json provenance = provenance_of(report);
   Json lost = Json::array();
   for (const Loss& loss : losses(report)) {
     lost.push_back({{"line", printable(loss.line)},
