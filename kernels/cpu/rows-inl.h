@@ -53,18 +53,23 @@ void row_quantize(const float* x, int64_t k, float scale, int8_t* q) {
 
 // Squares of floats are exact in double, so only the order of additions matters: eight fixed lanes.
 double sum_of_squares(const float* x, int64_t k) {
-  typedef float Float8 __attribute__((vector_size(32)));
-  typedef double Double8 __attribute__((vector_size(64)));
-  Double8 sum = {};
+  typedef float Float4 __attribute__((vector_size(16)));
+  typedef double Double4 __attribute__((vector_size(32)));
+  Double4 low = {}, high = {};
   int64_t j = 0;
   for (; j + 8 <= k; j += 8) {
-    Float8 v;
-    std::memcpy(&v, x + j, sizeof v);
-    const Double8 d = __builtin_convertvector(v, Double8);
-    sum += d * d;
+    Float4 v[2];
+    __builtin_memcpy(v, x + j, sizeof v);
+    const Double4 a = __builtin_convertvector(v[0], Double4);
+    const Double4 b = __builtin_convertvector(v[1], Double4);
+    low += a * a;
+    high += b * b;
   }
-  for (int lane = 0; j < k; ++j, ++lane) sum[lane] += static_cast<double>(x[j]) * x[j];
-  return ((sum[0] + sum[4]) + (sum[1] + sum[5])) + ((sum[2] + sum[6]) + (sum[3] + sum[7]));
+  for (int lane = 0; j < k; ++j, ++lane) {
+    (lane < 4 ? low : high)[lane % 4] += static_cast<double>(x[j]) * x[j];
+  }
+  const Double4 four = low + high;
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 void row_rms_norm(const float* x, const float* weight, float eps, int64_t k, float* y) {
