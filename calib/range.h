@@ -30,7 +30,8 @@ enum class RangeMethod { kAbsmax, kPercentile, kMse, kEntropy };
 /// KL divergence of the first i bins, with what lies above added to bin i - 1, from the same bins
 /// averaged over the non-empty ones in each of 128 levels (level of bin j: floor(128 j / i)), where
 /// bin 0 takes the count of bin 1; the last of equals. Here the histogram ends with the bin of
-/// absmax, and that last edge is absmax itself.
+/// absmax, that last edge is absmax itself, and a threshold whose bins below hold nothing is never
+/// chosen (there the published code compares with NaN).
 ///
 /// With fewer than 128 bins in use (absmax below 2^-119) kMse and kEntropy give absmax.
 double find_range(const Histogram& histogram, RangeMethod method, double percentile = 99.99);
