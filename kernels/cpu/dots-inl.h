@@ -20,6 +20,15 @@ Reg load_tail(const T* from, int64_t count) {
   return Ops::load(whole);
 }
 
+/// Adds the last k - j products and sums the lanes. Out of line: inlined, it would cost the loop
+/// before it registers.
+template <typename T>
+[[gnu::noinline]] float finish(const float* lanes, const T* w, const float* x, int64_t left) {
+  Reg acc = Ops::load(lanes);
+  if (left > 0) acc = Ops::fma(load_tail(x, left), load_tail(w, left), acc);
+  return Ops::sum(acc);
+}
+
 template <typename T, int kRows, int kCols>
 void dot_block(const T* w, const float* x, int64_t k, int64_t w_stride, float* sums) {
   Reg acc[kRows][kCols];
@@ -40,15 +49,15 @@ void dot_block(const T* w, const float* x, int64_t k, int64_t w_stride, float* s
       for (int c = 0; c < kCols; ++c) acc[i][c] = Ops::fma(row, widened[c], acc[i][c]);
     }
   }
+  float lanes[kRows][kCols][Ops::kLanes];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 16
+    for (int c = 0; c < kCols; ++c) Ops::store(lanes[i][c], acc[i][c]);
+  }
+  for (int i = 0; i < kRows; ++i) {
     for (int c = 0; c < kCols; ++c) {
-      if (j < k) {
-        acc[i][c] = Ops::fma(load_tail(x + i * k + j, k - j),
-                             load_tail(w + c * w_stride + j, k - j), acc[i][c]);
-      }
-      sums[i * kDotColumns + c] = Ops::sum(acc[i][c]);
+      sums[i * kDotColumns + c] = finish(lanes[i][c], w + c * w_stride + j, x + i * k + j, k - j);
     }
   }
 }
