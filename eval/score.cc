@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
@@ -112,7 +113,7 @@ namespace detail {
 // The arithmetic of cpu::score_row: both log-sums are kept out of the float32 differences.
 WindowScores score_by_ops(const at::Tensor& logits, std::span<const int64_t> targets,
                           const at::Tensor& reference) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   check(logits, targets, reference);
   const int64_t total = logits.size(0);
   const int64_t step = std::max<int64_t>(1, kBytes / (4 * logits.size(1)));
@@ -146,7 +147,7 @@ WindowScores score_by_ops(const at::Tensor& logits, std::span<const int64_t> tar
 
 WindowScores score_positions(const at::Tensor& logits, std::span<const int64_t> targets,
                              const at::Tensor& reference) {
-  const at::NoGradGuard no_grad;
+  const c10::NoGradGuard no_grad;
   check(logits, targets, reference);
   if (!logits.is_cpu()) return detail::score_by_ops(logits, targets, reference);
   WindowScores out = score_on_cpu(logits, targets, reference);

@@ -3,32 +3,65 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 
 namespace octet::cpu {
 namespace {
 
-// Float sums run over this many tokens before they are added to a double.
-constexpr int64_t kBlock = 512;
+// Vectors of the compiler: 8 lanes whatever the CPU, lowered to what each target below has. Nothing
+// that takes or returns one is called out of line, so their calling convention does not matter.
+#pragma GCC diagnostic ignored "-Wpsabi"
+using Floats = float __attribute__((vector_size(32)));
+using Ints = int32_t __attribute__((vector_size(32)));
+constexpr int64_t kLanes = 8;
+
+// A lane sums kBlock / kLanes tokens in float before it is added to a double.
+constexpr int64_t kBlock = 256;
 constexpr float kLowest = -87.0F;  // exp() of less is subnormal
 constexpr float kFloor = -1e20F;   // stands for -Inf in a difference, so that 1e-38 * it is nothing
 
-// exp(x) for x <= 0 within 2 ulp, never below exp(-87); NaN stays NaN. Branch-free, so it
-// vectorizes. Reduction and polynomial of Cephes expf (Moshier).
-[[gnu::always_inline]] inline float exp_nonpositive(float x) {
-  x = x < kLowest ? kLowest : x;
+template <class Real>
+struct IntegerOf;
+template <>
+struct IntegerOf<float> {
+  using type = int32_t;
+};
+template <>
+struct IntegerOf<Floats> {
+  using type = Ints;
+};
+
+// exp(x) for x <= 0 within 2 ulp, never below exp(-87); NaN stays NaN. Real is float or Floats.
+// Reduction and polynomial of Cephes expf (Moshier).
+template <class Real>
+[[gnu::always_inline]] inline Real exp_nonpositive(Real x) {
+  using Integer = typename IntegerOf<Real>::type;
+  const Real lowest = Real{} + kLowest;
+  x = x < lowest ? lowest : x;
   constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
-  const float shifted = x * 1.44269504088896341F + kRound;
-  const float k = shifted - kRound;
-  const float r = (x - k * 0.693359375F) + k * 2.12194440e-4F;
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
+  const Real shifted = x * 1.44269504088896341F + kRound;
+  const Real k = shifted - kRound;
+  const Real r = (x - k * 0.693359375F) + k * 2.12194440e-4F;
+  Real p = r * 1.9875691500e-4F + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
   p = p * r + 4.1665795894e-2F;
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
-  const int32_t exponent = std::bit_cast<int32_t>(shifted) - std::bit_cast<int32_t>(kRound);
-  return p * std::bit_cast<float>((exponent + 127) << 23);
+  const Integer exponent = __builtin_bit_cast(Integer, shifted) - std::bit_cast<int32_t>(kRound);
+  return p * __builtin_bit_cast(Real, (exponent + 127) << 23);
+}
+
+[[gnu::always_inline]] inline Floats load(const float* x) {
+  Floats out;
+  std::memcpy(&out, x, sizeof(out));
+  return out;
+}
+
+[[gnu::always_inline]] inline double sum_lanes(const Floats& x) {
+  double sum = 0;
+  for (int64_t lane = 0; lane < kLanes; ++lane) sum += x[lane];
+  return sum;
 }
 
 struct Top {
@@ -40,56 +73,67 @@ struct Top {
   Top top{-INFINITY, 0};
   int64_t block = 0;
   for (int64_t begin = 0; begin < n; begin += kBlock) {
-    const int64_t end = std::min(n, begin + kBlock);
+    const int64_t end = std::min(n, begin + kBlock), whole = end - (end - begin) % kLanes;
+    Floats lanes = Floats{} - INFINITY;
+    for (int64_t i = begin; i < whole; i += kLanes) {
+      const Floats values = load(x + i);
+      lanes = values > lanes ? values : lanes;
+    }
     float best = -INFINITY;
-#pragma omp simd reduction(max : best)
-    for (int64_t i = begin; i < end; ++i) best = x[i] > best ? x[i] : best;
+    for (int64_t lane = 0; lane < kLanes; ++lane) best = std::max(best, lanes[lane]);
+    for (int64_t i = whole; i < end; ++i) best = x[i] > best ? x[i] : best;
     if (best > top.value) {
       top.value = best;
       block = begin;
     }
   }
-  const int64_t end = std::min(n, block + kBlock);
-  top.index = std::find(x + block, x + end, top.value) - x;
+  top.index = std::find(x + block, x + std::min(n, block + kBlock), top.value) - x;
   return top;
 }
 
 [[gnu::always_inline]] inline double sum_exp(const float* x, int64_t n, float top) {
   double total = 0;
   for (int64_t begin = 0; begin < n; begin += kBlock) {
-    const int64_t end = std::min(n, begin + kBlock);
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = begin; i < end; ++i) sum += exp_nonpositive(x[i] - top);
-    total += sum;
+    const int64_t end = std::min(n, begin + kBlock), whole = end - (end - begin) % kLanes;
+    Floats sum{};
+    for (int64_t i = begin; i < whole; i += kLanes)
+      sum += exp_nonpositive<Floats>(load(x + i) - top);
+    total += sum_lanes(sum);
+    for (int64_t i = whole; i < end; ++i) total += exp_nonpositive<float>(x[i] - top);
   }
   return total;
 }
 
+template <class Sum>
 struct PairSums {
-  double model = 0;      // sum exp(x - top)
-  double reference = 0;  // sum exp(r - top)
-  double weighted = 0;   // sum exp(r - top) * ((r - top) - (x - top)), each with its own top
+  Sum model{};      // sum exp(x - top)
+  Sum reference{};  // sum exp(r - top)
+  Sum weighted{};   // sum exp(r - top) * ((r - top) - (x - top)), each with its own top
 };
 
-[[gnu::always_inline]] inline PairSums pair_sums(const float* x, const float* r, int64_t n,
-                                                 float x_top, float r_top) {
-  PairSums total;
+// Adds what logits at distance a and b from their maxima give. Sum is Real or wider.
+template <class Real, class Sum>
+[[gnu::always_inline]] inline void add_pair(PairSums<Sum>& sums, Real a, Real b) {
+  const Real lowest = Real{} + kLowest, floor = Real{} + kFloor;
+  const Real weight = exp_nonpositive<Real>(b);
+  sums.model += exp_nonpositive<Real>(a);
+  sums.reference += weight;
+  sums.weighted += weight * ((b < lowest ? lowest : b) - (a < floor ? floor : a));
+}
+
+[[gnu::always_inline]] inline PairSums<double> pair_sums(const float* x, const float* r, int64_t n,
+                                                         float x_top, float r_top) {
+  PairSums<double> total;
   for (int64_t begin = 0; begin < n; begin += kBlock) {
-    const int64_t end = std::min(n, begin + kBlock);
-    float model = 0, reference = 0, weighted = 0;
-#pragma omp simd reduction(+ : model, reference, weighted)
-    for (int64_t i = begin; i < end; ++i) {
-      const float a = x[i] - x_top;
-      const float b = r[i] - r_top;
-      const float weight = exp_nonpositive(b);
-      model += exp_nonpositive(a);
-      reference += weight;
-      weighted += weight * ((b < kLowest ? kLowest : b) - (a < kFloor ? kFloor : a));
+    const int64_t end = std::min(n, begin + kBlock), whole = end - (end - begin) % kLanes;
+    PairSums<Floats> sums;
+    for (int64_t i = begin; i < whole; i += kLanes) {
+      add_pair<Floats>(sums, load(x + i) - x_top, load(r + i) - r_top);
     }
-    total.model += model;
-    total.reference += reference;
-    total.weighted += weighted;
+    total.model += sum_lanes(sums.model);
+    total.reference += sum_lanes(sums.reference);
+    total.weighted += sum_lanes(sums.weighted);
+    for (int64_t i = whole; i < end; ++i) add_pair<float>(total, x[i] - x_top, r[i] - r_top);
   }
   return total;
 }
@@ -103,7 +147,7 @@ struct PairSums {
     return out;
   }
   const Top r_top = top_of(r, n);
-  const PairSums sums = pair_sums(x, r, n, top.value, r_top.value);
+  const PairSums<double> sums = pair_sums(x, r, n, top.value, r_top.value);
   const double log_model = std::log(sums.model), log_reference = std::log(sums.reference);
   out.nll = log_model - (double{x[target]} - top.value);
   out.ref_nll = log_reference - (double{r[target]} - r_top.value);
@@ -123,8 +167,10 @@ RowScore score_portable(const float* x, const float* r, int64_t n, int64_t targe
   return score(x, r, n, target);
 }
 
-[[gnu::target("avx512f,avx512bw,avx512vl,avx2,fma,prefer-vector-width=512")]] RowScore score_avx512(
-    const float* x, const float* r, int64_t n, int64_t target) {
+[[gnu::target("avx512f,avx512bw,avx512vl,avx2,fma")]] RowScore score_avx512(const float* x,
+                                                                            const float* r,
+                                                                            int64_t n,
+                                                                            int64_t target) {
   return score(x, r, n, target);
 }
 #endif
