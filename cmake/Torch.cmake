@@ -8,8 +8,10 @@ if(NOT status EQUAL 0)
   message(FATAL_ERROR "torch was not found through ${OCTET_PYTHON}: run scripts/setup, or pass -DOCTET_PYTHON=...")
 endif()
 add_library(octet_torch INTERFACE)
-target_include_directories(octet_torch SYSTEM INTERFACE
-  ${OCTET_TORCH_DIR}/include ${OCTET_TORCH_DIR}/include/torch/csrc/api/include)
+# -idirafter: the wheel ships its own fmt and nlohmann headers, which must not hide the system's.
+target_compile_options(octet_torch INTERFACE
+  "SHELL:-idirafter ${OCTET_TORCH_DIR}/include"
+  "SHELL:-idirafter ${OCTET_TORCH_DIR}/include/torch/csrc/api/include")
 target_compile_definitions(octet_torch INTERFACE _GLIBCXX_USE_CXX11_ABI=1)
 target_link_libraries(octet_torch INTERFACE
   ${OCTET_TORCH_DIR}/lib/libtorch_cpu.so ${OCTET_TORCH_DIR}/lib/libc10.so)

@@ -122,8 +122,8 @@ void AtomicFile::reserve(uint64_t bytes) {
   }
 }
 
-void AtomicFile::commit() {
-  if (::fsync(fd_) != 0) fail("flush", path_, "check the disk");
+void AtomicFile::commit(bool durable) {
+  if (durable && ::fsync(fd_) != 0) fail("flush", path_, "check the disk");
   ::close(std::exchange(fd_, -1));
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int code = errno;
@@ -131,7 +131,7 @@ void AtomicFile::commit() {
     errno = code;
     fail("rename into place", path_, "check the folder's permissions");
   }
-  sync_folder(path_.parent_path());
+  if (durable) sync_folder(path_.parent_path());
 }
 
 void write_file(const fs::path& path, const std::string& text) {
@@ -232,6 +232,11 @@ void StageDir::commit() {
   sync_folder(out_.parent_path());
   path_ = out_;
   complete_ = true;
+}
+
+void StageDir::discard() {
+  std::error_code ignored;
+  if (!complete_) fs::remove_all(path_, ignored);
 }
 
 nlohmann::json file_identity(const fs::path& path) {

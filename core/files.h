@@ -45,7 +45,8 @@ class AtomicFile {
   /// Reserves `bytes` on disk now, so that a full disk is found before the work starts.
   void reserve(uint64_t bytes);
   const std::filesystem::path& temporary() const { return temporary_; }
-  void commit();
+  /// `durable` false skips the flush to disk: for working files that a restart can make again.
+  void commit(bool durable = true);
 
  private:
   std::filesystem::path path_, temporary_;
@@ -73,6 +74,8 @@ class StageDir {
   void finish(const std::string& unit);
   /// Renames OUT.partial/ to OUT. The manifest stays as OUT/octet-manifest.json.
   void commit();
+  /// Removes OUT.partial/, for stages whose result is a single file written elsewhere.
+  void discard();
 
  private:
   void save() const;

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
+
 namespace octet {
 namespace {
 class JsonVisitor : public OptionVisitor {
@@ -20,6 +22,10 @@ class JsonVisitor : public OptionVisitor {
   nlohmann::json json = nlohmann::json::object();
 };
 }  // namespace
+
+void require_option(const std::string& value, const std::string& flag, const std::string& what) {
+  if (value.empty()) throw UsageError("no --" + flag, what, "pass --" + flag + " VALUE");
+}
 
 nlohmann::json to_json(const Options& options) {
   JsonVisitor visitor;

@@ -1,7 +1,7 @@
 #include "models/linear.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/error.h"
 

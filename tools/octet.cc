@@ -1,6 +1,3 @@
-#include <cstdio>
+#include "tools/command.h"
 
-int main() {
-  std::puts("octet");
-  return 0;
-}
+int main(int argc, char** argv) { return octet::run_cli({argv + 1, argv + argc}); }

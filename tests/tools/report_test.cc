@@ -177,8 +177,8 @@ TEST(Report, FilesAreWritten) {
   std::filesystem::remove_all(folder);
 }
 
-TEST(Table, AlignsByWhatIsShown) {
-  Table table({{"name", Align::kLeft}, {"Δ"}});
+TEST(TextTable, AlignsByWhatIsShown) {
+  TextTable table({{"name", Align::kLeft}, {"Δ"}});
   table.add({"é日", "1.5"});
   table.add({"plain", "10"});
   EXPECT_EQ(table.text(), "name     Δ\né日    1.5\nplain   10\n");
@@ -186,14 +186,14 @@ TEST(Table, AlignsByWhatIsShown) {
   EXPECT_THROW(table.add({"one"}), Error);
 }
 
-TEST(Table, CutsTextNotFigures) {
-  Table table({{"name", Align::kLeft}, {"n"}});
+TEST(TextTable, CutsTextNotFigures) {
+  TextTable table({{"name", Align::kLeft}, {"n"}});
   table.add({"日本語日本語日本語", "123456"});
   EXPECT_EQ(table.text(18), "name             n\n日本語日…   123456\n");
   EXPECT_THAT(table.text(3), HasSubstr("123456"));
 }
 
-TEST(Table, HostileCellsStayOnOneLine) {
+TEST(TextTable, HostileCellsStayOnOneLine) {
   EXPECT_EQ(printable("a\x1b[31m\nb\xFF\xC0\x80"), "a\uFFFD[31m\uFFFDb\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(printable("\xE2\x80\xAEok\xED\xA0\x80"), "\uFFFDok\uFFFD\uFFFD\uFFFD");
   EXPECT_EQ(printable("\xE6\x97"), "\uFFFD\uFFFD");

@@ -66,8 +66,8 @@ std::string join(const std::vector<std::string>& words) {
   return out;
 }
 
-Table size_table(const Report& report) {
-  Table table({{"variant", Align::kLeft},
+TextTable size_table(const Report& report) {
+  TextTable table({{"variant", Align::kLeft},
                {"scheme", Align::kLeft},
                {"disk MB"},
                {"of FP16 checkpoint"},
@@ -84,8 +84,8 @@ Table size_table(const Report& report) {
   return table;
 }
 
-Table quality_table(const Report& report) {
-  Table table({{"variant", Align::kLeft},
+TextTable quality_table(const Report& report) {
+  TextTable table({{"variant", Align::kLeft},
                {"perplexity"},
                {"±se"},
                {"Δppl %"},
@@ -110,11 +110,11 @@ Table quality_table(const Report& report) {
   return table;
 }
 
-Table speed_table(const Report& report, std::optional<PhaseSpeed> VariantResult::*phase) {
-  std::vector<Table::Column> columns = {{"variant", Align::kLeft}, {"tok/s"}};
+TextTable speed_table(const Report& report, std::optional<PhaseSpeed> VariantResult::*phase) {
+  std::vector<TextTable::Column> columns = {{"variant", Align::kLeft}, {"tok/s"}};
   for (const std::string& base : report.baselines) columns.push_back({"vs " + base});
   for (const char* title : {"p50 ms", "p99 ms", "stddev ms", "runs"}) columns.push_back({title});
-  Table table(columns);
+  TextTable table(columns);
   for (const VariantResult& v : report.variants) {
     if (!(v.*phase)) continue;
     const PhaseSpeed& speed = *(v.*phase);
@@ -162,7 +162,7 @@ std::vector<std::string> head(const Report& report) {
 
 struct Section {
   std::string title;
-  Table table;
+  TextTable table;
 };
 
 std::vector<Section> sections(const Report& report) {

@@ -78,7 +78,7 @@ std::string cut(const std::string& text, size_t width) {
 }
 
 std::string line_of(const std::vector<std::string>& cells,
-                    const std::vector<Table::Column>& columns, const std::vector<size_t>& widths) {
+                    const std::vector<TextTable::Column>& columns, const std::vector<size_t>& widths) {
   std::string line;
   for (size_t c = 0; c < cells.size(); ++c) {
     const std::string cell = cut(cells[c], widths[c]);
@@ -91,7 +91,7 @@ std::string line_of(const std::vector<std::string>& cells,
 }
 
 // Narrows the widest left-aligned columns until the table fits or none can give.
-void shrink(std::vector<size_t>& widths, const std::vector<Table::Column>& columns, size_t limit) {
+void shrink(std::vector<size_t>& widths, const std::vector<TextTable::Column>& columns, size_t limit) {
   const auto total = [&] {
     size_t sum = 2 * (widths.size() - 1);
     for (size_t width : widths) sum += width;
@@ -139,11 +139,11 @@ std::string markdown_escape(std::string_view text) {
   return out;
 }
 
-Table::Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+TextTable::TextTable(std::vector<Column> columns) : columns_(std::move(columns)) {
   if (columns_.empty()) throw Error("a table without columns", "at least one", "name a column");
 }
 
-void Table::add(std::vector<std::string> cells) {
+void TextTable::add(std::vector<std::string> cells) {
   if (cells.size() != columns_.size()) {
     throw Error(fmt::format("a table row of {} cells", cells.size()),
                 fmt::format("{} cells", columns_.size()), "give one cell a column");
@@ -152,7 +152,7 @@ void Table::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::text(size_t width) const {
+std::string TextTable::text(size_t width) const {
   std::vector<std::string> titles;
   std::vector<size_t> widths;
   for (const Column& column : columns_) {
@@ -168,7 +168,7 @@ std::string Table::text(size_t width) const {
   return out;
 }
 
-std::string Table::markdown() const {
+std::string TextTable::markdown() const {
   std::string out = "|", rule = "|";
   for (const Column& column : columns_) {
     out += " " + markdown_escape(column.title) + " |";

@@ -17,13 +17,13 @@ size_t display_width(std::string_view text);
 enum class Align { kLeft, kRight };
 
 /// Rows of cells under a header. Cells may hold any bytes; they are made printable here.
-class Table {
+class TextTable {
  public:
   struct Column {
     std::string title;
     Align align = Align::kRight;
   };
-  explicit Table(std::vector<Column> columns);
+  explicit TextTable(std::vector<Column> columns);
   /// Throws Error unless there is one cell a column.
   void add(std::vector<std::string> cells);
   size_t rows() const { return rows_.size(); }

@@ -1,0 +1,238 @@
+#include "calib/calibrate.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "models/hidden_spill.h"
+#include "calib/observer.h"
+#include "core/error.h"
+#include "core/files.h"
+#include "core/hash.h"
+#include "core/version.h"
+#include "datasets/text.h"
+#include "models/device.h"
+#include "models/model.h"
+#include "models/open.h"
+
+namespace octet {
+namespace {
+
+using nlohmann::json;
+
+struct Shard {
+  int64_t index = 0, count = 1;
+};
+
+Shard parse_shard(const std::string& text) {
+  Shard shard;
+  const char* end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, shard.index);
+  const bool slash = first.ec == std::errc() && first.ptr != end && *first.ptr == '/';
+  const auto second = slash ? std::from_chars(first.ptr + 1, end, shard.count) : first;
+  if (!slash || second.ec != std::errc() || second.ptr != end || shard.count < 1 || shard.index < 0 ||
+      shard.index >= shard.count) {
+    throw UsageError(fmt::format("--shard {}", text), "i/n with 0 <= i < n", "e.g. --shard 0/4");
+  }
+  return shard;
+}
+
+json provenance(const CalibrateOptions& options, const std::string& text, const std::string& device) {
+  return {{"octet", kVersion},
+          {"model", model_fingerprint(options.model)},
+          {"data_sha256", sha256(text)},
+          {"samples", options.samples},
+          {"length", options.length},
+          {"unit", options.unit},
+          {"seed", options.seed},
+          {"dtype", options.dtype},
+          {"device", device.substr(0, device.find(':'))}};
+}
+
+// One walk over the blocks for one shard's units.
+class Walk {
+ public:
+  Walk(const CalibrateOptions& options, Context& context, const TokenWindows& windows, StageDir& stage)
+      : options_(options),
+        context_(context),
+        windows_(windows),
+        stage_(stage),
+        spill_(stage.path()),
+        device_(open_device(context.device)),
+        model_(make_model(open_config(options.model))),
+        order_(sample_order(windows.size(), options.samples, static_cast<uint64_t>(options.seed))),
+        units_(units(options.samples, options.unit)) {
+    const at::ScalarType compute = options.dtype == "bfloat16"  ? at::kBFloat16
+                                   : options.dtype == "float16" ? at::kHalf
+                                                                : at::kFloat;
+    executor_ = std::make_unique<Executor>(model_->topology(), open_weights(options.model),
+                                           float_factory(compute, device_),
+                                           ExecutorOptions{compute, device_, false});
+    const Shard shard = parse_shard(options.shard);
+    mine_ = shard_units(static_cast<int64_t>(units_.size()), shard.index, shard.count);
+  }
+
+  CalibrationStore run() {
+    const int blocks = model_->topology().blocks;
+    const auto steps = static_cast<int64_t>(mine_.size());
+    Progress progress(context_.log, "calibrate", steps * (blocks + 1));
+    begin(progress);
+    CalibrationStore all;
+    all.units_total = static_cast<int64_t>(units_.size());
+    all.units = mine_;
+    for (int block = 0; block < blocks; ++block) {
+      const std::string name = fmt::format("block-{}", block);
+      if (stage_.has(name)) {
+        progress.advance(steps, true);
+      } else {
+        observe_block(block, progress);
+        stage_.finish(name);
+        for (const int64_t unit : mine_) spill_.remove(block, unit);
+      }
+      all.sites.merge(load_calibration(stage_.path() / (name + ".h5")).sites);
+    }
+    return all;
+  }
+
+ private:
+  Batch batch(int64_t unit) const {
+    const Unit range = units_[static_cast<size_t>(unit)];
+    at::Tensor ids = at::empty({range.end - range.begin, options_.length}, at::kLong);
+    for (int64_t i = range.begin; i < range.end; ++i) {
+      const auto window = windows_.window(order_[static_cast<size_t>(i)]);
+      std::copy(window.begin(), window.end(), ids.data_ptr<int64_t>() + (i - range.begin) * options_.length);
+    }
+    Batch made;
+    made.ids = ids.to(device_);
+    return made;
+  }
+
+  void check_stop() const {
+    context_.stop.check(fmt::format("run the same command again to go on from {}", stage_.path().string()));
+  }
+
+  void begin(Progress& progress) {
+    const bool done = stage_.has("begin");
+    if (!done) executor_->load(kOutside);
+    for (const int64_t unit : mine_) {
+      if (!done) {
+        check_stop();
+        spill_.write(0, unit, model_->begin(*executor_, batch(unit), nullptr));
+      }
+      progress.advance(1, done);
+    }
+    executor_->release(kOutside);
+    stage_.finish("begin");
+  }
+
+  void observe_block(int block, Progress& progress) {
+    std::vector<Id> sites;
+    const Topology& topology = model_->topology();
+    for (size_t i = 0; i < topology.sites.size(); ++i) {
+      if (topology.sites[i].block == block) sites.push_back(static_cast<Id>(i));
+    }
+    CalibrationObserver observer(topology, sites);
+    executor_->load(block);
+    executor_->observe(&observer);
+    for (const int64_t unit : mine_) {
+      check_stop();
+      Hidden hidden = spill_.read(block, unit, device_);
+      model_->block(*executor_, block, hidden, nullptr);
+      if (block + 1 < topology.blocks) spill_.write(block + 1, unit, hidden);
+      progress.advance();
+    }
+    executor_->observe(nullptr);
+    executor_->release(block);
+    CalibrationStore part;
+    part.units_total = static_cast<int64_t>(units_.size());
+    part.units = mine_;
+    part.sites = observer.take();
+    const Shard shard = parse_shard(options_.shard);
+    part.shard = shard.index;
+    part.shards = shard.count;
+    save(part, stage_.path() / fmt::format("block-{}.h5", block));
+  }
+
+  const CalibrateOptions& options_;
+  Context& context_;
+  const TokenWindows& windows_;
+  StageDir& stage_;
+  HiddenSpill spill_;
+  at::Device device_;
+  std::unique_ptr<Model> model_;
+  std::vector<int64_t> order_;
+  std::vector<Unit> units_;
+  std::vector<int64_t> mine_;
+  std::unique_ptr<Executor> executor_;
+};
+
+void check(const CalibrateOptions& options) {
+  require_option(options.data, "data", "a text to run the model on");
+  require_option(options.out, "out", "a file to write");
+  if (options.samples < 1 || options.length < 2 || options.unit < 1 || options.seed < 0) {
+    throw UsageError(fmt::format("--samples {} --length {} --unit {} --seed {}", options.samples,
+                                 options.length, options.unit, options.seed),
+                     "samples and unit of at least 1, a length of at least 2, a seed of at least 0",
+                     "see octet calibrate --help");
+  }
+  if (open_config(options.model).quantized) {
+    throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
+                     "calibrate the checkpoint it was made from");
+  }
+}
+
+bool same_run(const CalibrationStore& stored, const std::string& provenance, const Shard& shard) {
+  return stored.provenance == provenance && stored.shard == shard.index && stored.shards == shard.count;
+}
+
+}  // namespace
+
+void CalibrateOptions::visit(OptionVisitor& v) {
+  v.positional("MODEL", "a Hugging Face directory or a .gguf file", model);
+  v.field("data", "text to run the model on: FILE or text:FILE (.gz is unpacked)", data);
+  v.field("out", "HDF5 file to write", out);
+  v.field("samples", "number of windows", samples);
+  v.field("length", "tokens in a window", length);
+  v.field("unit", "windows run together: the unit of shards, of resuming and of batches", unit);
+  v.field("seed", "0: the first windows; otherwise a random choice of them", seed);
+  v.field("shard", "i/n: this run takes every n-th unit from i on (join with calib merge)", shard);
+  v.field("dtype", "of the model's arithmetic: float32, bfloat16 or float16", dtype);
+}
+
+CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
+  check(options);
+  const Shard shard = parse_shard(options.shard);
+  const std::string text = read_text(parse_text_spec(options.data));
+  const json key = provenance(options, text, context.device);
+  if (std::filesystem::exists(options.out)) {
+    CalibrationStore stored = load_calibration(options.out);
+    if (same_run(stored, key.dump(), shard)) return {std::move(stored), true};
+    throw UsageError(fmt::format("{} was made with other inputs or options ({})", options.out, stored.provenance),
+                     key.dump(), "choose another --out or remove the file");
+  }
+  const auto tokenizer = open_tokenizer(options.model);
+  const TokenWindows windows(
+      text, [&](std::string_view part) { return tokenizer->encode(part, false); }, options.length,
+      tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt);
+  if (windows.size() < options.samples) {
+    throw Error(fmt::format("{} windows of {} tokens in {}", windows.size(), options.length, options.data),
+                fmt::format("{} windows", options.samples), "give more text, or a smaller --samples or --length");
+  }
+  json staged = key;
+  staged["shard"] = options.shard;
+  StageDir stage(options.out, staged);
+  const at::NoGradGuard no_gradients;
+  CalibrateResult result;
+  result.store = Walk(options, context, windows, stage).run();
+  result.store.provenance = key.dump();
+  result.store.shard = shard.index;
+  result.store.shards = shard.count;
+  save(result.store, options.out);
+  stage.discard();
+  return result;
+}
+
+}  // namespace octet

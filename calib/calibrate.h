@@ -1,0 +1,30 @@
+// The stage `octet calibrate`: walks a float model block by block over sample windows, with one block's
+// weights in memory, and stores what each site's input looked like.
+#pragma once
+#include <cstdint>
+#include <string>
+
+#include "calib/store.h"
+#include "core/context.h"
+#include "core/options.h"
+
+namespace octet {
+
+struct CalibrateOptions : Options {
+  std::string model, data, out;
+  int64_t samples = 128, length = 512, unit = 8, seed = 0;
+  std::string shard = "0/1";
+  std::string dtype = "float32";
+  void visit(OptionVisitor& v) override;
+};
+
+struct CalibrateResult {
+  CalibrationStore store;
+  bool reused = false;  ///< OUT stood already, made from the same inputs
+};
+
+/// Writes OUT (HDF5). Working files live in OUT.partial/; started again after a kill, the walk goes on behind the
+/// last whole block and ends with the same bits. Errors: data too short, options that differ from the started run.
+CalibrateResult calibrate(const CalibrateOptions& options, Context& context);
+
+}  // namespace octet

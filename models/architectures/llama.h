@@ -1,0 +1,31 @@
+// Llama family: pre-norm, grouped-query attention, rotary positions, SwiGLU (Touvron et al. 2023;
+// names and layouts of transformers' LlamaForCausalLM).
+#pragma once
+#include "models/model.h"
+
+namespace octet {
+
+Topology llama_topology(const ModelConfig& config);
+
+class Llama : public Model {
+ public:
+  explicit Llama(const ModelConfig& config);
+  const Topology& topology() const override { return topology_; }
+  Hidden begin(Executor& executor, const Batch& batch, State* state) const override;
+  void block(Executor& executor, int i, Hidden& hidden, State* state) const override;
+  at::Tensor end(Executor& executor, Hidden& hidden, bool last_only) const override;
+  State new_state(const Executor& executor, int64_t batch, int64_t capacity) const override;
+
+ private:
+  struct Block {
+    Id input_norm, qkv, o, post_norm, gate_up, down;
+  };
+  at::Tensor attention(Executor& executor, const Block& ids, const Activation& input,
+                       const Hidden& hidden, int i, State* state) const;
+  ModelConfig config_;
+  Topology topology_;
+  std::vector<Block> blocks_;
+  Id final_norm_, head_;
+};
+
+}  // namespace octet

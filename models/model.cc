@@ -1,0 +1,67 @@
+#include "models/model.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "core/error.h"
+#include "models/architectures/llama.h"
+
+namespace octet {
+
+void State::reorder(const at::Tensor& beams) {
+  for (auto* caches : {&self, &cross}) {
+    for (KvCache& cache : *caches) {
+      if (!cache.k.defined()) continue;
+      cache.k = cache.k.index_select(0, beams);
+      cache.v = cache.v.index_select(0, beams);
+    }
+  }
+}
+
+std::map<std::string, at::Tensor> Hidden::tensors() const {
+  std::map<std::string, at::Tensor> named;
+  const auto add = [&named](const char* name, const at::Tensor& tensor) {
+    if (tensor.defined()) named[name] = tensor;
+  };
+  add("x", x);
+  add("delta", delta);
+  add("memory", memory);
+  add("rotary", rotary);
+  add("batch.ids", batch.ids);
+  add("batch.positions", batch.positions);
+  add("batch.mask", batch.mask);
+  add("batch.target_ids", batch.target_ids);
+  add("batch.pixels", batch.pixels);
+  return named;
+}
+
+Hidden Hidden::from_tensors(const std::map<std::string, at::Tensor>& tensors) {
+  const auto get = [&tensors](const char* name) {
+    const auto found = tensors.find(name);
+    return found == tensors.end() ? at::Tensor() : found->second;
+  };
+  return {get("x"), get("delta"), get("memory"), get("rotary"),
+          {get("batch.ids"), get("batch.positions"), get("batch.mask"), get("batch.target_ids"),
+           get("batch.pixels")}};
+}
+
+at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, State* state,
+                   bool last_only) {
+  Hidden hidden = model.begin(executor, batch, state);
+  for (int i = 0; i < model.topology().blocks; ++i) model.block(executor, i, hidden, state);
+  at::Tensor out = model.end(executor, hidden, last_only);
+  if (state != nullptr) {
+    const at::Tensor& ids = batch.target_ids.defined() ? batch.target_ids : batch.ids;
+    state->used += ids.size(1);
+    state->length.add_(ids.size(1));
+  }
+  return out;
+}
+
+std::unique_ptr<Model> make_model(const ModelConfig& config) {
+  if (config.architecture == "LlamaForCausalLM") return std::make_unique<Llama>(config);
+  throw Error(fmt::format("architecture {}", config.architecture), "LlamaForCausalLM",
+              "convert a supported model, or quantize this one by name pattern when octet offers it");
+}
+
+}  // namespace octet

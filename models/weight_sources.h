@@ -1,0 +1,69 @@
+// Where weights come from: a Hugging Face directory, a GGUF file, named tensors, or a seed.
+#pragma once
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/containers/gguf.h"
+#include "core/containers/safetensors.h"
+#include "models/topology.h"
+#include "models/weight_source.h"
+
+namespace octet {
+
+/// Float tensors of a checkpoint directory in their stored dtype. NaN or Inf in a weight is an Error naming
+/// tensor and place.
+class CheckpointSource : public WeightSource {
+ public:
+  explicit CheckpointSource(const std::filesystem::path& directory) : checkpoint_(directory) {}
+  bool has(const std::string& name) const override { return checkpoint_.has(name); }
+  Weight get(const std::string& name) override;
+  const Checkpoint& checkpoint() const { return checkpoint_; }
+
+ private:
+  Checkpoint checkpoint_;
+};
+
+/// A GGUF file under Hugging Face names; query and key rows are unpermuted to Hugging Face's rotary
+/// layout. Tensors come out as float16 (`half`) or float32.
+class GgufSource : public WeightSource {
+ public:
+  explicit GgufSource(const std::filesystem::path& file, bool half = true);
+  bool has(const std::string& name) const override { return names_.contains(name); }
+  Weight get(const std::string& name) override;
+  const GgufFile& file() const { return file_; }
+  /// Hugging Face name -> GGUF name of every tensor octet knows.
+  const std::map<std::string, std::string>& names() const { return names_; }
+
+ private:
+  GgufFile file_;
+  bool half_;
+  std::map<std::string, std::string> names_;
+};
+
+/// Named tensors in memory.
+class MapSource : public WeightSource {
+ public:
+  explicit MapSource(std::map<std::string, at::Tensor> tensors) : tensors_(std::move(tensors)) {}
+  bool has(const std::string& name) const override { return tensors_.contains(name); }
+  Weight get(const std::string& name) override;
+
+ private:
+  std::map<std::string, at::Tensor> tensors_;
+};
+
+/// Every tensor of a topology, normal with deviation `deviation` (norm weights around 1), float32, from core/random.
+std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint64_t seed, double deviation);
+
+/// Throws Error naming `name` and the first bad element if a float tensor holds NaN or Inf.
+void check_finite(const std::string& name, const at::Tensor& tensor);
+
+/// A tensor of a checkpoint as it is stored (any dtype torch has), without the finite check.
+at::Tensor read_tensor(const Checkpoint& checkpoint, const std::string& name);
+
+/// The torch dtype of a container's; Error for those torch has no place for.
+at::ScalarType torch_dtype(Dtype dtype, const std::string& name);
+Dtype container_dtype(at::ScalarType dtype);
+
+}  // namespace octet

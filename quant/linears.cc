@@ -1,0 +1,220 @@
+#include "quant/linears.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <functional>
+
+#include "core/error.h"
+#include "kernels/cpu/weight_only.h"
+#ifdef OCTET_HAS_CUDA
+#include "models/cuda.h"
+#endif
+
+namespace octet {
+namespace {
+
+// Rows of weight widened at a time: enough to feed a GEMM, small beside any weight.
+constexpr int64_t kTileRows = 512;
+
+at::Tensor token_rows(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}).contiguous(); }
+
+at::Tensor unflatten(const at::Tensor& y, std::vector<int64_t> leading) {
+  leading.push_back(y.size(-1));
+  return y.view(leading);
+}
+
+void note_tile(RunCounters& counters, int64_t rows) {
+  counters.widened_tiles++;
+  if (rows > counters.largest_tile_rows) counters.largest_tile_rows = rows;
+}
+
+// y = x w^T + bias, with w widened by `widen(first_row, rows, out)` one tile at a time.
+at::Tensor tiled_linear(const at::Tensor& x, int64_t n, const at::Tensor& bias, RunCounters& counters,
+                        const std::function<void(int64_t, int64_t, at::Tensor&)>& widen) {
+  at::Tensor y = at::empty({x.size(0), n}, x.options());
+  at::Tensor tile = at::empty({std::min(kTileRows, n), x.size(1)}, x.options());
+  for (int64_t row = 0; row < n; row += kTileRows) {
+    const int64_t rows = std::min(kTileRows, n - row);
+    at::Tensor part = tile.narrow(0, 0, rows), out = y.narrow(1, row, rows);
+    widen(row, rows, part);
+    note_tile(counters, rows);
+    at::mm_out(out, x, part.t());
+  }
+  if (bias.defined()) y.add_(bias);
+  return y;
+}
+
+const float* data_or_null(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
+}
+
+at::Tensor pad_to_16(const at::Tensor& q) {
+  const int64_t n = (q.size(0) + 15) / 16 * 16, k = (q.size(1) + 15) / 16 * 16;
+  return at::constant_pad_nd(q, {0, k - q.size(1), 0, n - q.size(0)}).contiguous();
+}
+
+}  // namespace
+
+SiteCodes load_codes(const Site& site, WeightSource& source, const LinearContext& context) {
+  SiteCodes codes;
+  codes.q = at::empty({site.n(), site.k()}, at::kChar);
+  codes.scale = at::empty({site.n()}, at::kFloat);
+  int64_t row = 0;
+  for (size_t i = 0; i < site.matrices.size(); ++i) {
+    const Matrix& matrix = site.matrices[i];
+    const Weight weight = source.get(site.weight_name(i));
+    if (!weight.quantized() || weight.q.sizes() != at::IntArrayRef({matrix.n, matrix.k})) {
+      throw Error(fmt::format("{} is not quantized like the rest of {}", matrix.name, site.name),
+                  "one scheme for all matrices that read the same input", "quantize the model again");
+    }
+    codes.q.narrow(0, row, matrix.n).copy_(weight.q);
+    codes.scale.narrow(0, row, matrix.n).copy_(weight.scale.reshape({-1}));
+    if (i > 0 && (weight.dynamic != codes.dynamic ||
+                  weight.input_scale.defined() != codes.input_scale.defined() ||
+                  (weight.input_scale.defined() && !at::equal(weight.input_scale, codes.input_scale)))) {
+      throw Error(fmt::format("{} has another input scale than its neighbours in {}", matrix.name, site.name),
+                  "one input scale for all matrices that read the same input", "quantize the model again");
+    }
+    codes.dynamic = weight.dynamic;
+    codes.input_scale = weight.input_scale;
+    row += matrix.n;
+  }
+  codes.bias = load_bias(site, source, context.compute, context.device);
+  return codes;
+}
+
+Int8Linear::Int8Linear(const SiteCodes& codes, LinearContext context)
+    : format_(codes.dynamic ? Format::kInt8Token : Format::kInt8Tensor),
+      context_(std::move(context)),
+      n_(codes.q.size(0)),
+      k_(codes.q.size(1)),
+      scale_(codes.scale.to(context_.device)),
+      bias_(codes.bias) {
+  if (codes.input_scale.defined()) {
+    input_scale_ = codes.input_scale.to(at::TensorOptions(at::kFloat).device(context_.device)).reshape({1});
+  }
+  if (context_.device.is_cpu()) {
+    packed_.emplace(codes.q.data_ptr<int8_t>(), n_, k_);
+  } else {
+    q_ = pad_to_16(codes.q).to(context_.device);
+  }
+}
+
+at::Tensor Int8Linear::forward(const Activation& input) {
+  context_.counters->int8_gemms++;
+  const int64_t rows = input.q.size(0);
+  if (!packed_) return unflatten(forward_cuda(input, rows), input.leading);
+  at::Tensor y = at::empty({rows, n_}, at::kFloat);
+  cpu::int8_gemm(*packed_, input.q.data_ptr<int8_t>(), rows, input.scale.data_ptr<float>(),
+                 format_ == Format::kInt8Token, scale_.data_ptr<float>(), data_or_null(bias_),
+                 y.data_ptr<float>());
+  return unflatten(y.to(context_.compute), input.leading);
+}
+
+at::Tensor Int8Linear::forward_cuda(const Activation& input, int64_t rows) {
+#ifdef OCTET_HAS_CUDA
+  // cuBLASLt's INT8 GEMM behind at::_int_mm wants more than 16 rows and multiples of 8 columns.
+  const int64_t padded = std::max<int64_t>(32, (rows + 7) / 8 * 8);
+  at::Tensor x = input.q;
+  if (padded != rows || q_.size(1) != k_) {
+    x = at::constant_pad_nd(x, {0, q_.size(1) - k_, 0, padded - rows});
+  }
+  const at::Tensor sums = at::_int_mm(x, q_.t());
+  at::Tensor y = at::empty({rows, n_}, sums.options().dtype(context_.compute));
+  cuda::dequantize(sums.data_ptr<int32_t>(), sums.size(1), rows, n_, input.scale.data_ptr<float>(),
+                   format_ == Format::kInt8Token, scale_.data_ptr<float>(),
+                   bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(y), y.data_ptr(),
+                   current_cuda_stream());
+  return y;
+#else
+  (void)input, (void)rows;
+  throw Error("a GPU tensor", "a build with CUDA", "configure with nvcc on the PATH");
+#endif
+}
+
+void Int8Linear::warm_up(int64_t rows) {
+  if (packed_ || rows == 0) return;
+  Activation input;
+  input.q = at::zeros({rows, k_}, q_.options());
+  input.scale = at::ones({rows}, scale_.options());
+  input.leading = {rows};
+  forward(input);
+}
+
+uint64_t Int8Linear::bytes() const {
+  return (packed_ ? packed_->bytes() : q_.nbytes()) + scale_.nbytes() +
+         (bias_.defined() ? bias_.nbytes() : 0);
+}
+
+PackedLinear::PackedLinear(const SiteCodes& codes, LinearContext context)
+    : context_(std::move(context)),
+      q_(codes.q.to(context_.device)),
+      scale_(codes.scale.to(context_.device)),
+      bias_(codes.bias) {}
+
+at::Tensor PackedLinear::forward(const Activation& input) {
+  context_.counters->packed_gemms++;
+  const at::Tensor x = token_rows(input.value);
+  const int64_t m = x.size(0), n = q_.size(0), k = q_.size(1);
+  at::Tensor y;
+  if (q_.is_cuda()) {
+#ifdef OCTET_HAS_CUDA
+    if (m <= 8) {
+      y = at::empty({m, n}, x.options());
+      cuda::w8a16_gemv(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
+                       bias_.defined() ? bias_.data_ptr() : nullptr, x.data_ptr(), cuda_type(x), m, n, k,
+                       y.data_ptr(), current_cuda_stream());
+    } else {
+      y = tiled_linear(x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
+        cuda::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row, rows, k,
+                              cuda_type(out), out.data_ptr(), current_cuda_stream());
+      });
+    }
+#endif
+  } else if (m <= cpu::kFewRows) {
+    y = at::empty({m, n}, at::kFloat);
+    cpu::w8a16_gemm(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(), data_or_null(bias_),
+                    x.data_ptr<float>(), m, n, k, y.data_ptr<float>());
+  } else {
+    y = tiled_linear(x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
+      cpu::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row, rows, k,
+                           out.data_ptr<float>());
+    });
+  }
+  return unflatten(y, input.leading);
+}
+
+uint64_t PackedLinear::bytes() const {
+  return q_.nbytes() + scale_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0);
+}
+
+KeptLinear::KeptLinear(const Site& site, WeightSource& source, LinearContext context)
+    : context_(std::move(context)) {
+  const at::ScalarType stored = source.get(site.weight_name(0)).dense.scalar_type();
+  // On the GPU the compute dtype is a 16-bit one and the GEMM reads it directly.
+  auto loaded = load_dense(site, source, context_.device.is_cpu() ? stored : context_.compute, context_.device);
+  weight_ = std::move(loaded.weight);
+  bias_ = load_bias(site, source, context_.compute, context_.device);
+}
+
+at::Tensor KeptLinear::forward(const Activation& input) {
+  if (weight_.scalar_type() == context_.compute) return at::linear(input.value, weight_, bias_);
+  const at::Tensor x = token_rows(input.value);
+  const int64_t m = x.size(0), n = weight_.size(0), k = weight_.size(1);
+  const bool half = weight_.scalar_type() == at::kHalf && x.scalar_type() == at::kFloat;
+  if (half && m <= cpu::kFewRows) {
+    at::Tensor y = at::empty({m, n}, at::kFloat);
+    cpu::f16_gemm(reinterpret_cast<const uint16_t*>(weight_.data_ptr<at::Half>()), data_or_null(bias_),
+                  x.data_ptr<float>(), m, n, k, y.data_ptr<float>());
+    return unflatten(y, input.leading);
+  }
+  const auto widen = [&](int64_t row, int64_t rows, at::Tensor& out) {
+    out.copy_(weight_.narrow(0, row, rows));
+  };
+  return unflatten(tiled_linear(x, n, bias_, *context_.counters, widen), input.leading);
+}
+
+uint64_t KeptLinear::bytes() const { return weight_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0); }
+
+}  // namespace octet

@@ -1,0 +1,90 @@
+// The quantized and kept precisions of a site. None of them ever holds a widened copy of a whole weight.
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "kernels/cpu/int8_gemm.h"
+#include "models/linear.h"
+
+namespace octet {
+
+/// What the linears of one model did; shared by all of them.
+struct RunCounters {
+  std::atomic<int64_t> int8_gemms{0};             ///< linears run with integer dot products
+  std::atomic<int64_t> packed_gemms{0};           ///< weight-only linears run on packed weights
+  std::atomic<int64_t> widened_tiles{0};          ///< tiles of weight rows widened to float
+  std::atomic<int64_t> largest_tile_rows{0};      ///< rows of the largest such tile
+  std::atomic<int64_t> materialized_weights{0};   ///< quantized weights widened whole: always 0
+};
+
+/// Where and how the linears run.
+struct LinearContext {
+  at::ScalarType compute = at::kFloat;
+  at::Device device = at::kCPU;
+  std::shared_ptr<RunCounters> counters = std::make_shared<RunCounters>();
+};
+
+/// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N], bias in the compute dtype or undefined,
+/// input_scale float32 [1] or undefined. Error when the site's matrices disagree in scheme or input scale.
+struct SiteCodes {
+  at::Tensor q, scale, bias, input_scale;
+  bool dynamic = false;
+};
+SiteCodes load_codes(const Site& site, WeightSource& source, const LinearContext& context);
+
+/// W8A8: INT8 activations per token or per tensor, INT32 accumulation, scales in the epilogue.
+class Int8Linear : public Linear {
+ public:
+  Int8Linear(const SiteCodes& codes, LinearContext context);
+  Format wants() const override { return format_; }
+  at::Tensor input_scale() const override { return input_scale_; }
+  at::Tensor forward(const Activation& input) override;
+  void parameters(std::vector<Parameter>&) override {}
+  void warm_up(int64_t rows) override;
+  uint64_t bytes() const override;
+
+ private:
+  at::Tensor forward_cuda(const Activation& input, int64_t rows);
+  Format format_;
+  LinearContext context_;
+  int64_t n_, k_;
+  at::Tensor scale_, bias_, input_scale_;
+  std::optional<cpu::PackedInt8> packed_;  // CPU
+  at::Tensor q_;                           // GPU: [n, k] padded to multiples of 16
+};
+
+/// W8A16: float activations; codes are widened in registers or tile by tile.
+class PackedLinear : public Linear {
+ public:
+  PackedLinear(const SiteCodes& codes, LinearContext context);
+  Format wants() const override { return Format::kFloat; }
+  at::Tensor forward(const Activation& input) override;
+  void parameters(std::vector<Parameter>&) override {}
+  void warm_up(int64_t) override {}
+  uint64_t bytes() const override;
+
+ private:
+  LinearContext context_;
+  at::Tensor q_, scale_, bias_;
+};
+
+/// A float weight kept in its stored dtype (an FP16 head under FP32 compute), widened as PackedLinear does.
+class KeptLinear : public Linear {
+ public:
+  KeptLinear(const Site& site, WeightSource& source, LinearContext context);
+  Format wants() const override { return Format::kFloat; }
+  at::Tensor forward(const Activation& input) override;
+  void parameters(std::vector<Parameter>&) override {}
+  void warm_up(int64_t) override {}
+  uint64_t bytes() const override;
+
+ private:
+  LinearContext context_;
+  at::Tensor weight_, bias_;
+};
+
+}  // namespace octet

@@ -1,0 +1,102 @@
+// Each quantized precision against plain float arithmetic on the widened codes.
+#include "quant/linears.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "models/activation.h"
+
+namespace octet {
+namespace {
+
+struct Codes : WeightSource {
+  std::map<std::string, Weight> weights;
+  bool has(const std::string& name) const override { return weights.contains(name); }
+  Weight get(const std::string& name) override { return weights.at(name); }
+};
+
+Site site() { return {0, "fused", {{"a", 21, 37, true}, {"b", 12, 37, false}}, ""}; }
+
+std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
+  auto made = std::make_shared<Codes>();
+  at::manual_seed(3);
+  for (const Matrix& matrix : site().matrices) {
+    Weight weight;
+    weight.q = at::randint(-128, 128, {matrix.n, matrix.k}, at::kChar);
+    weight.scale = at::rand({matrix.n, 1}) * 0.01 + 0.001;
+    weight.bits = 8;
+    weight.dynamic = dynamic;
+    if (is_static) weight.input_scale = at::full({1}, 0.02F);
+    made->weights[matrix.name + ".weight"] = weight;
+  }
+  made->weights["a.bias"].dense = at::rand({21});
+  return made;
+}
+
+// Widened weight and bias of the whole site.
+std::pair<at::Tensor, at::Tensor> widened(const SiteCodes& codes) {
+  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble).unsqueeze(1), codes.bias.to(at::kDouble)};
+}
+
+TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
+  for (const bool dynamic : {true, false}) {
+    const LinearContext context;
+    const SiteCodes codes = load_codes(site(), *source(dynamic, !dynamic), context);
+    Int8Linear linear(codes, context);
+    ASSERT_EQ(linear.wants(), dynamic ? Format::kInt8Token : Format::kInt8Tensor);
+    for (const int64_t rows : {0, 1, 2, 17, 40}) {
+      const at::Tensor x = at::randn({rows, 37});
+      const Activation input = to_format(x, linear.wants(), linear.input_scale(), false);
+      const auto [weight, bias] = widened(codes);
+      const at::Tensor scale = dynamic ? input.scale.to(at::kDouble).unsqueeze(1) : input.scale.to(at::kDouble);
+      const at::Tensor expected = at::linear(input.q.to(at::kDouble) * scale, weight, bias);
+      EXPECT_TRUE(at::allclose(linear.forward(input).to(at::kDouble), expected, 1e-5, 1e-5)) << rows;
+    }
+    EXPECT_EQ(context.counters->int8_gemms, 5);
+    EXPECT_EQ(context.counters->materialized_weights, 0);
+  }
+}
+
+TEST(QuantizedLinears, PackedEqualsWidenedWeights) {
+  const LinearContext context;
+  const SiteCodes codes = load_codes(site(), *source(false, false), context);
+  PackedLinear linear(codes, context);
+  for (const int64_t rows : {1, 2, 16, 17, 40}) {
+    const at::Tensor x = at::randn({2, rows, 37});
+    const auto [weight, bias] = widened(codes);
+    const at::Tensor expected = at::linear(x.to(at::kDouble), weight, bias);
+    const at::Tensor y = linear.forward(to_format(x, Format::kFloat, {}, true));
+    EXPECT_EQ(y.sizes(), expected.sizes());
+    EXPECT_TRUE(at::allclose(y.to(at::kDouble), expected, 1e-5, 1e-5)) << rows;
+  }
+  EXPECT_LE(context.counters->largest_tile_rows, 512);
+}
+
+TEST(QuantizedLinears, KeptHalfWeightsAreNotWidenedWhole) {
+  Codes kept;
+  const Site head{kOutside, "head", {{"head", 1300, 37, false}}, ""};
+  kept.weights["head.weight"].dense = at::randn({1300, 37}).to(at::kHalf);
+  const LinearContext context;
+  KeptLinear linear(head, kept, context);
+  EXPECT_EQ(linear.bytes(), 1300U * 37 * 2);
+  for (const int64_t rows : {1, 16, 17, 64}) {
+    const at::Tensor x = at::randn({rows, 37});
+    const at::Tensor expected = at::linear(x, kept.weights["head.weight"].dense.to(at::kFloat));
+    EXPECT_TRUE(at::allclose(linear.forward(to_format(x, Format::kFloat, {}, true)), expected, 1e-4, 1e-4)) << rows;
+  }
+  EXPECT_LE(context.counters->largest_tile_rows, 512);
+  EXPECT_GT(context.counters->widened_tiles, 0);
+}
+
+TEST(QuantizedLinears, NeighboursMustAgree) {
+  auto mixed = source(false, true);
+  mixed->weights["b.weight"].input_scale = at::full({1}, 0.03F);
+  EXPECT_THROW(load_codes(site(), *mixed, {}), Error);
+  mixed = source(true, false);
+  mixed->weights["b.weight"].dynamic = false;
+  EXPECT_THROW(load_codes(site(), *mixed, {}), Error);
+}
+
+}  // namespace
+}  // namespace octet

@@ -1,0 +1,149 @@
+// From the options' one declaration to parsing, help and docs/cli.md.
+#include <fmt/format.h>
+
+#include <boost/program_options.hpp>
+
+#include "core/error.h"
+#include "tools/command.h"
+
+namespace octet {
+namespace {
+
+namespace po = boost::program_options;
+
+struct Described {
+  std::string name, help, fallback;
+  bool positional, list, flag;
+};
+
+// Collects declarations both for Boost (flags only, operands hidden) and for help.
+class Collector : public OptionVisitor {
+ public:
+  void field(const char* name, const char* help, std::string& value) override {
+    flag(name, help, value, value.empty() ? "" : value);
+  }
+  void field(const char* name, const char* help, int64_t& value) override {
+    flag(name, help, value, fmt::format("{}", value));
+  }
+  void field(const char* name, const char* help, double& value) override {
+    flag(name, help, value, fmt::format("{}", value));
+  }
+  void field(const char* name, const char* help, bool& value) override {
+    described.push_back({name, help, "", false, false, true});
+    boost_options.add_options()(name, po::bool_switch(&value)->default_value(value), help);
+  }
+  void field(const char* name, const char* help, std::vector<std::string>& value) override {
+    described.push_back({name, help, "", false, true, false});
+    boost_options.add_options()(name, po::value(&value)->composing(), help);
+  }
+  void positional(const char* name, const char* help, std::string& value) override {
+    described.push_back({name, help, "", true, false, false});
+    boost_options.add_options()(name, po::value(&value), help);
+    operands.add(name, 1);
+  }
+  void positional(const char* name, const char* help, std::vector<std::string>& value) override {
+    described.push_back({name, help, "", true, true, false});
+    boost_options.add_options()(name, po::value(&value), help);
+    operands.add(name, -1);
+  }
+
+  po::options_description boost_options;
+  po::positional_options_description operands;
+  std::vector<Described> described;
+
+ private:
+  template <class T>
+  void flag(const char* name, const char* help, T& value, const std::string& fallback) {
+    described.push_back({name, help, fallback, false, false, false});
+    boost_options.add_options()(name, po::value(&value), help);
+  }
+};
+
+std::string usage_line(const Command& command, const Collector& own) {
+  std::string line = "octet " + command.name();
+  for (const Described& option : own.described) {
+    if (option.positional) line += " " + option.name + (option.list ? "..." : "");
+  }
+  return line + " [options]";
+}
+
+std::string describe(const Collector& collector) {
+  std::string text;
+  for (const Described& option : collector.described) {
+    const std::string left = option.positional ? option.name
+                             : option.flag     ? "--" + option.name
+                                               : fmt::format("--{} VALUE", option.name);
+    text += fmt::format("  {:<22} {}{}\n", left, option.help,
+                        option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback));
+  }
+  return text;
+}
+
+}  // namespace
+
+void CommonOptions::visit(OptionVisitor& v) {
+  v.field("json", "print the result as JSON and nothing else on stdout", json);
+  v.field("threads", "CPU threads, 0 for all cores", threads);
+  v.field("device", "cpu, cuda or cuda:N", device);
+  v.field("quiet", "only warnings and errors on stderr", quiet);
+  v.field("help", "this text", help);
+}
+
+void parse_arguments(Command& command, CommonOptions& common, const std::vector<std::string>& arguments) {
+  Collector collector;
+  command.options().visit(collector);
+  const std::vector<Described> own = collector.described;
+  common.visit(collector);
+  const std::string remedy = fmt::format("see octet {} --help", command.name());
+  po::variables_map values;
+  try {
+    using po::command_line_style::allow_guessing;
+    using po::command_line_style::unix_style;
+    po::store(po::command_line_parser(arguments)
+                  .options(collector.boost_options)
+                  .positional(collector.operands)
+                  .style(unix_style & ~allow_guessing)
+                  .run(),
+              values);
+    po::notify(values);
+  } catch (const po::error& e) {
+    throw UsageError(e.what(), usage_line(command, collector), remedy);
+  }
+  if (common.help) return;
+  for (const Described& option : own) {
+    if (option.positional && values.count(option.name) == 0) {
+      throw UsageError("no " + option.name, usage_line(command, collector), remedy);
+    }
+  }
+}
+
+std::string help_text(Command& command) {
+  Collector own, shared;
+  CommonOptions common;
+  command.options().visit(own);
+  common.visit(shared);
+  std::string text = fmt::format("{}\n\n{}\n\n{}\nCommon options:\n{}\nExamples:\n", usage_line(command, own),
+                                 command.summary(), describe(own), describe(shared));
+  for (const std::string& example : command.examples()) text += "  " + example + "\n";
+  return text;
+}
+
+std::string overview_text() {
+  std::string text =
+      "octet: post-training quantization and calibration\n\nusage: octet COMMAND ...\n\nCommands:\n";
+  for (const auto& command : commands()) {
+    text += fmt::format("  {:<12} {}\n", command->name(), command->summary());
+  }
+  return text + "\n`octet COMMAND --help` shows options and examples.\n";
+}
+
+std::string reference_markdown() {
+  std::string text =
+      "# Command line\n\nMade by `octet help --markdown` from the options' declarations; a test compares.\n";
+  for (const auto& command : commands()) {
+    text += fmt::format("\n## octet {}\n\n```\n{}```\n", command->name(), help_text(*command));
+  }
+  return text;
+}
+
+}  // namespace octet

@@ -1,0 +1,17 @@
+// One maker a subcommand; each is defined in the file of its name.
+#pragma once
+#include <memory>
+
+#include "tools/command.h"
+
+namespace octet {
+std::unique_ptr<Command> make_inspect_command();
+std::unique_ptr<Command> make_convert_command();
+std::unique_ptr<Command> make_calibrate_command();
+std::unique_ptr<Command> make_calib_show_command();
+std::unique_ptr<Command> make_calib_merge_command();
+std::unique_ptr<Command> make_quantize_command();
+std::unique_ptr<Command> make_eval_command();
+std::unique_ptr<Command> make_bench_command();
+std::unique_ptr<Command> make_run_command();
+}  // namespace octet

@@ -1,0 +1,140 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/containers/gguf.h"
+#include "core/containers/safetensors.h"
+#include "models/model.h"
+#include "models/open.h"
+#include "quant/export/compressed_tensors.h"
+#include "tools/commands.h"
+#include "tools/report/table.h"
+
+namespace octet {
+namespace {
+
+struct InspectOptions : Options {
+  std::string model;
+  void visit(OptionVisitor& v) override {
+    v.positional("MODEL", "a Hugging Face directory or a .gguf file; only headers are read", model);
+  }
+};
+
+struct Stored {
+  int64_t tensors = 0, elements = 0;
+  uint64_t bytes = 0;
+};
+
+int64_t count_of(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
+
+std::map<std::string, Stored> stored_by_dtype(const std::string& model) {
+  std::map<std::string, Stored> by_dtype;
+  const auto add = [&by_dtype](const std::string& dtype, const std::vector<int64_t>& shape, uint64_t bytes) {
+    Stored& sum = by_dtype[dtype];
+    ++sum.tensors;
+    sum.elements += count_of(shape);
+    sum.bytes += bytes;
+  };
+  if (is_gguf(model)) {
+    const GgufFile file(model);
+    for (const auto& [name, tensor] : file.tensors()) add(traits(tensor.type).name, tensor.shape, tensor.size);
+  } else {
+    const Checkpoint checkpoint(model);
+    for (const auto& [name, location] : checkpoint.tensors()) {
+      add(std::string(octet::name(location.entry.info.dtype)), location.entry.info.shape,
+          location.entry.end - location.entry.begin);
+    }
+  }
+  return by_dtype;
+}
+
+// Bytes of the tensors as `scheme` would store them, kept ones in 16 bits.
+int64_t bytes_under(const Topology& topology, const std::string& scheme) {
+  int64_t bytes = 2 * parameter_count(topology);
+  if (scheme == "fp16") return bytes;
+  for (const Site& site : topology.sites) {
+    if (site.block == kOutside) continue;
+    for (const Matrix& matrix : site.matrices) {
+      bytes -= matrix.n * matrix.k - 2 * matrix.n;  // one byte a weight less, one scale a row more
+      if (scheme == "w8a8-static") bytes += 2;
+      if (scheme == "w8a16") bytes += 16 + matrix.n * ((matrix.k + 3) / 4 * 4 - matrix.k);
+    }
+  }
+  return bytes;
+}
+
+std::string megabytes(double bytes) { return fmt::format("{:.1f} MB", bytes / 1e6); }
+
+class InspectCommand : public Command {
+ public:
+  std::string name() const override { return "inspect"; }
+  std::string summary() const override { return "architecture, parameters, bytes now and under each scheme"; }
+  std::vector<std::string> examples() const override {
+    return {"octet inspect model-fp16", "octet inspect model.gguf --json"};
+  }
+  Options& options() override { return options_; }
+
+  int run(const CommonOptions& common, Context&) override {
+    const ModelConfig config = open_config(options_.model);
+    const Topology topology = make_model(config)->topology();
+    const auto stored = stored_by_dtype(options_.model);
+    nlohmann::json kept = nlohmann::json::object(), by_dtype = nlohmann::json::object(), schemes;
+    int64_t quantized = 0;
+    for (const ModulePlan& module : plan_modules(topology)) {
+      if (module.quantized) ++quantized;
+      else kept[module.module] = module.reason;
+    }
+    for (const Table& table : topology.tables) kept[table.name] = "embedding";
+    kept["norms"] = fmt::format("{} normalization weights", topology.norms.size());
+    for (const auto& [dtype, sum] : stored) {
+      by_dtype[dtype] = {{"tensors", sum.tensors}, {"elements", sum.elements}, {"bytes", sum.bytes}};
+    }
+    for (const std::string& scheme : scheme_names()) schemes[scheme] = bytes_under(topology, scheme);
+    const nlohmann::json result = {{"model", options_.model},
+                                   {"architecture", config.architecture},
+                                   {"parameters", parameter_count(topology)},
+                                   {"blocks", topology.blocks},
+                                   {"tied_embeddings", config.tied},
+                                   {"quantized_already", config.quantized},
+                                   {"dtypes", by_dtype},
+                                   {"bytes_now", weight_file_bytes(options_.model)},
+                                   {"bytes_under", schemes},
+                                   {"linear_layers_to_quantize", quantized},
+                                   {"kept", kept}};
+    if (common.json) fmt::print("{}\n", result.dump());
+    else print(result);
+    return 0;
+  }
+
+ private:
+  static void print(const nlohmann::json& r) {
+    fmt::print("{}\n{}, {} blocks, {:.1f} M parameters{}{}\n\n", r["model"].get<std::string>(),
+               r["architecture"].get<std::string>(), r["blocks"].get<int64_t>(),
+               r["parameters"].get<double>() / 1e6, r["tied_embeddings"] ? ", tied embeddings" : "",
+               r["quantized_already"] ? ", quantized already" : "");
+    TextTable dtypes(std::vector<TextTable::Column>{{"dtype", Align::kLeft}, {"tensors", Align::kRight}, {"elements", Align::kRight}, {"bytes", Align::kRight}});
+    for (const auto& [dtype, sum] : r["dtypes"].items()) {
+      dtypes.add({dtype, sum["tensors"].dump(), sum["elements"].dump(), megabytes(sum["bytes"].get<double>())});
+    }
+    TextTable schemes(std::vector<TextTable::Column>{{"scheme", Align::kLeft}, {"weights", Align::kRight}, {"of fp16", Align::kRight}});
+    const double fp16 = r["bytes_under"]["fp16"].get<double>();
+    for (const auto& [scheme, bytes] : r["bytes_under"].items()) {
+      schemes.add({scheme, megabytes(bytes.get<double>()), fmt::format("{:.1f} %", 100 * bytes.get<double>() / fp16)});
+    }
+    fmt::print("{}\non disk now {}\n\n{}\n{} linear layers would be quantized; kept:\n", dtypes.text(),
+               megabytes(r["bytes_now"].get<double>()), schemes.text(), r["linear_layers_to_quantize"].get<int64_t>());
+    for (const auto& [module, reason] : r["kept"].items()) fmt::print("  {}: {}\n", module, reason.get<std::string>());
+  }
+  InspectOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_inspect_command() { return std::make_unique<InspectCommand>(); }
+
+}  // namespace octet
