@@ -31,6 +31,7 @@ function(octet_kernels_cuda)
   set_target_properties(octet_kernels_cuda PROPERTIES CUDA_SEPARABLE_COMPILATION OFF)
   target_compile_options(octet_kernels_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall>
                          $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
+  target_link_libraries(octet_kernels_cuda PUBLIC octet_core)
   target_link_libraries(octet_kernels PUBLIC octet_kernels_cuda)
   target_compile_definitions(octet_kernels PUBLIC OCTET_HAS_CUDA=1)
 endfunction()

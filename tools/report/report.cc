@@ -234,14 +234,14 @@ std::string report_text(const Report& report) {
   check(report);
   std::string out;
   for (const std::string& line : head(report)) out += printable(line) + "\n";
-  out += "\n" + printable(report.title) + "\n";
+  out += fmt::format("\n{}\n", printable(report.title));
   for (const auto& [label, value] :
        {std::pair{"model", &report.model}, std::pair{"hardware", &report.hardware},
         std::pair{"evaluation", &report.eval_signature}}) {
     if (!value->empty()) out += fmt::format("{}: {}\n", label, printable(*value));
   }
   for (const Section& section : sections(report)) {
-    out += "\n" + printable(section.title) + "\n" + section.table.text(kWidth);
+    out += fmt::format("\n{}\n{}", printable(section.title), section.table.text(kWidth));
   }
   if (!report.kept_layers.empty()) {
     out += fmt::format("\nKept in floating point: {} layers (listed in report.json)\n",

@@ -171,13 +171,13 @@ std::string TextTable::text(size_t width) const {
 std::string TextTable::markdown() const {
   std::string out = "|", rule = "|";
   for (const Column& column : columns_) {
-    out += " " + markdown_escape(column.title) + " |";
+    out += fmt::format(" {} |", markdown_escape(column.title));
     rule += column.align == Align::kLeft ? " --- |" : " ---: |";
   }
   out += "\n" + rule + "\n";
   for (const auto& row : rows_) {
     out += "|";
-    for (const std::string& cell : row) out += " " + markdown_escape(cell) + " |";
+    for (const std::string& cell : row) out += fmt::format(" {} |", markdown_escape(cell));
     out += "\n";
   }
   return out;
