@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "models/hidden_spill.h"
 #include "calib/observer.h"
 #include "core/error.h"
 #include "core/files.h"
@@ -15,6 +14,7 @@
 #include "core/version.h"
 #include "datasets/text.h"
 #include "models/device.h"
+#include "models/hidden_spill.h"
 #include "models/model.h"
 #include "models/open.h"
 
@@ -33,14 +33,15 @@ Shard parse_shard(const std::string& text) {
   const auto first = std::from_chars(text.data(), end, shard.index);
   const bool slash = first.ec == std::errc() && first.ptr != end && *first.ptr == '/';
   const auto second = slash ? std::from_chars(first.ptr + 1, end, shard.count) : first;
-  if (!slash || second.ec != std::errc() || second.ptr != end || shard.count < 1 || shard.index < 0 ||
-      shard.index >= shard.count) {
+  if (!slash || second.ec != std::errc() || second.ptr != end || shard.count < 1 ||
+      shard.index < 0 || shard.index >= shard.count) {
     throw UsageError(fmt::format("--shard {}", text), "i/n with 0 <= i < n", "e.g. --shard 0/4");
   }
   return shard;
 }
 
-json provenance(const CalibrateOptions& options, const std::string& text, const std::string& device) {
+json provenance(const CalibrateOptions& options, const std::string& text,
+                const std::string& device) {
   return {{"octet", kVersion},
           {"model", model_fingerprint(options.model)},
           {"data_sha256", sha256(text)},
@@ -55,7 +56,8 @@ json provenance(const CalibrateOptions& options, const std::string& text, const 
 // One walk over the blocks for one shard's units.
 class Walk {
  public:
-  Walk(const CalibrateOptions& options, Context& context, const TokenWindows& windows, StageDir& stage)
+  Walk(const CalibrateOptions& options, Context& context, const TokenWindows& windows,
+       StageDir& stage)
       : options_(options),
         context_(context),
         windows_(windows),
@@ -103,7 +105,8 @@ class Walk {
     at::Tensor ids = at::empty({range.end - range.begin, options_.length}, at::kLong);
     for (int64_t i = range.begin; i < range.end; ++i) {
       const auto window = windows_.window(order_[static_cast<size_t>(i)]);
-      std::copy(window.begin(), window.end(), ids.data_ptr<int64_t>() + (i - range.begin) * options_.length);
+      std::copy(window.begin(), window.end(),
+                ids.data_ptr<int64_t>() + (i - range.begin) * options_.length);
     }
     Batch made;
     made.ids = ids.to(device_);
@@ -111,7 +114,8 @@ class Walk {
   }
 
   void check_stop() const {
-    context_.stop.check(fmt::format("run the same command again to go on from {}", stage_.path().string()));
+    context_.stop.check(
+        fmt::format("run the same command again to go on from {}", stage_.path().string()));
   }
 
   void begin(Progress& progress) {
@@ -185,7 +189,8 @@ void check(const CalibrateOptions& options) {
 }
 
 bool same_run(const CalibrationStore& stored, const std::string& provenance, const Shard& shard) {
-  return stored.provenance == provenance && stored.shard == shard.index && stored.shards == shard.count;
+  return stored.provenance == provenance && stored.shard == shard.index &&
+         stored.shards == shard.count;
 }
 
 }  // namespace
@@ -210,7 +215,8 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
   if (std::filesystem::exists(options.out)) {
     CalibrationStore stored = load_calibration(options.out);
     if (same_run(stored, key.dump(), shard)) return {std::move(stored), true};
-    throw UsageError(fmt::format("{} was made with other inputs or options ({})", options.out, stored.provenance),
+    throw UsageError(fmt::format("{} was made with other inputs or options ({})", options.out,
+                                 stored.provenance),
                      key.dump(), "choose another --out or remove the file");
   }
   const auto tokenizer = open_tokenizer(options.model);
@@ -218,8 +224,10 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
       text, [&](std::string_view part) { return tokenizer->encode(part, false); }, options.length,
       tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt);
   if (windows.size() < options.samples) {
-    throw Error(fmt::format("{} windows of {} tokens in {}", windows.size(), options.length, options.data),
-                fmt::format("{} windows", options.samples), "give more text, or a smaller --samples or --length");
+    throw Error(
+        fmt::format("{} windows of {} tokens in {}", windows.size(), options.length, options.data),
+        fmt::format("{} windows", options.samples),
+        "give more text, or a smaller --samples or --length");
   }
   json staged = key;
   staged["shard"] = options.shard;

@@ -1,5 +1,5 @@
-// The stage `octet calibrate`: walks a float model block by block over sample windows, with one block's
-// weights in memory, and stores what each site's input looked like.
+// The stage `octet calibrate`: walks a float model block by block over sample windows, with one
+// block's weights in memory, and stores what each site's input looked like.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -23,8 +23,9 @@ struct CalibrateResult {
   bool reused = false;  ///< OUT stood already, made from the same inputs
 };
 
-/// Writes OUT (HDF5). Working files live in OUT.partial/; started again after a kill, the walk goes on behind the
-/// last whole block and ends with the same bits. Errors: data too short, options that differ from the started run.
+/// Writes OUT (HDF5). Working files live in OUT.partial/; started again after a kill, the walk goes
+/// on behind the last whole block and ends with the same bits. Errors: data too short, options that
+/// differ from the started run.
 CalibrateResult calibrate(const CalibrateOptions& options, Context& context);
 
 }  // namespace octet

@@ -1,4 +1,5 @@
-// Errors a user reads: what was found, what was expected, what to do. Only tools/octet.cc catches all.
+// Errors a user reads: what was found, what was expected, what to do. Only tools/octet.cc catches
+// all.
 #pragma once
 #include <stdexcept>
 #include <string>

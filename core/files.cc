@@ -26,8 +26,9 @@ constexpr const char* kManifest = "octet-manifest.json";
     throw Error(fmt::format("no space left while trying to {} {}", action, path.string()),
                 "enough free space on that disk", "free some space or choose another --out");
   }
-  throw Error(fmt::format("\"{}\" while trying to {} {}", std::strerror(code), action, path.string()),
-              "it to succeed", remedy);
+  throw Error(
+      fmt::format("\"{}\" while trying to {} {}", std::strerror(code), action, path.string()),
+      "it to succeed", remedy);
 }
 
 void sync_folder(const fs::path& folder) {
@@ -42,7 +43,7 @@ void sync_folder(const fs::path& folder) {
 InputFile::InputFile(const fs::path& path) : path_(path) {
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd_ < 0) fail("open", path, "check the path and its permissions");
-  struct stat info{};
+  struct stat info {};
   if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(fd_);
     throw Error(fmt::format("{} is not a regular file", path.string()), "a regular file",
@@ -61,8 +62,8 @@ InputFile::InputFile(InputFile&& other) noexcept
 void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
   size_t done = 0;
   while (done < out.size()) {
-    const ssize_t got = ::pread(fd_, out.data() + done, out.size() - done,
-                                static_cast<off_t>(offset + done));
+    const ssize_t got =
+        ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("read", path_, "check the disk");
     if (got == 0) {
@@ -98,15 +99,19 @@ AtomicFile::~AtomicFile() {
   ::unlink(temporary_.c_str());
 }
 
-void AtomicFile::write(std::span<const std::byte> data) { write_at(end_, data); }
+void AtomicFile::write(std::span<const std::byte> data) {
+  write_at(end_, data);
+}
 
-void AtomicFile::write(const std::string& text) { write(std::as_bytes(std::span(text))); }
+void AtomicFile::write(const std::string& text) {
+  write(std::as_bytes(std::span(text)));
+}
 
 void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> data) {
   size_t done = 0;
   while (done < data.size()) {
-    const ssize_t put = ::pwrite(fd_, data.data() + done, data.size() - done,
-                                 static_cast<off_t>(offset + done));
+    const ssize_t put =
+        ::pwrite(fd_, data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) fail("write", path_, "check the disk and its permissions");
     done += static_cast<size_t>(put);
@@ -146,12 +151,13 @@ nlohmann::json read_manifest(const fs::path& folder) {
   if (!fs::exists(folder / kManifest)) return nullptr;
   auto manifest = read_json((folder / kManifest).string());
   if (!manifest.is_object() || !manifest.contains("version") || !manifest["version"].is_number()) {
-    throw Error(fmt::format("no version in {}", (folder / kManifest).string()), "a manifest of octet's",
-                fmt::format("remove {}", folder.string()));
+    throw Error(fmt::format("no version in {}", (folder / kManifest).string()),
+                "a manifest of octet's", fmt::format("remove {}", folder.string()));
   }
   if (manifest["version"] > kStageVersion) {
-    throw Error(fmt::format("manifest version {} in {}", manifest["version"].dump(), folder.string()),
-                fmt::format("at most {}", kStageVersion), "use the octet that wrote it, or remove it");
+    throw Error(
+        fmt::format("manifest version {} in {}", manifest["version"].dump(), folder.string()),
+        fmt::format("at most {}", kStageVersion), "use the octet that wrote it, or remove it");
   }
   return manifest;
 }
@@ -172,7 +178,8 @@ std::string differences(const nlohmann::json& before, const nlohmann::json& now)
 
 }  // namespace
 
-StageDir::StageDir(fs::path out, const nlohmann::json& key) : out_(std::move(out)), key_(key.dump()) {
+StageDir::StageDir(fs::path out, const nlohmann::json& key)
+    : out_(std::move(out)), key_(key.dump()) {
   while (!out_.has_filename() && out_.has_parent_path()) out_ = out_.parent_path();
   path_ = out_;
   path_ += ".partial";
@@ -181,15 +188,17 @@ StageDir::StageDir(fs::path out, const nlohmann::json& key) : out_(std::move(out
     const auto manifest = read_manifest(folder);
     if (folder == path_ && manifest.is_null()) continue;
     if (manifest.is_null()) {
-      throw UsageError(fmt::format("{} exists and was not written by this command", folder.string()),
-                       "a new folder or an earlier result of the same command",
-                       "choose another --out or remove the folder");
+      throw UsageError(
+          fmt::format("{} exists and was not written by this command", folder.string()),
+          "a new folder or an earlier result of the same command",
+          "choose another --out or remove the folder");
     }
     if (manifest.value("key", nlohmann::json()) != key) {
-      throw UsageError(fmt::format("{} was made with other inputs or options:{}", folder.string(),
-                                   differences(manifest.value("key", nlohmann::json::object()), key)),
-                       "the same inputs and options",
-                       fmt::format("choose another --out, or remove {} to start over", folder.string()));
+      throw UsageError(
+          fmt::format("{} was made with other inputs or options:{}", folder.string(),
+                      differences(manifest.value("key", nlohmann::json::object()), key)),
+          "the same inputs and options",
+          fmt::format("choose another --out, or remove {} to start over", folder.string()));
     }
     units_ = manifest.value("units", std::vector<std::string>());
     complete_ = folder == out_;
@@ -242,7 +251,7 @@ void StageDir::discard() {
 nlohmann::json file_identity(const fs::path& path) {
   nlohmann::json identity = nlohmann::json::object();
   const auto add = [&identity](const fs::path& file) {
-    struct stat info{};
+    struct stat info {};
     if (::stat(file.c_str(), &info) != 0) fail("read", file, "check the path and its permissions");
     identity[file.filename().string()] = {
         {"size", info.st_size},

@@ -31,8 +31,8 @@ class InputFile {
   uint64_t size_ = 0;
 };
 
-/// Written to PATH.tmp.PID, then fsync + rename + fsync of the folder by commit(). Without commit the
-/// temporary is removed. Errors (disk full included) name the path and the missing bytes.
+/// Written to PATH.tmp.PID, then fsync + rename + fsync of the folder by commit(). Without commit
+/// the temporary is removed. Errors (disk full included) name the path and the missing bytes.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -56,9 +56,9 @@ class AtomicFile {
 
 void write_file(const std::filesystem::path& path, const std::string& text);
 
-/// A folder that is built as OUT.partial/ and renamed to OUT when whole. manifest.json inside holds a
-/// version, the key (options and input identities) and the finished units. Opening again with the same
-/// key resumes; with another key it is refused with the differing entries named.
+/// A folder that is built as OUT.partial/ and renamed to OUT when whole. manifest.json inside holds
+/// a version, the key (options and input identities) and the finished units. Opening again with the
+/// same key resumes; with another key it is refused with the differing entries named.
 class StageDir {
  public:
   StageDir(std::filesystem::path out, const nlohmann::json& key);

@@ -28,7 +28,8 @@ class Sha256 {
   }
 
  private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(), EVP_MD_CTX_free};
+  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(),
+                                                                   EVP_MD_CTX_free};
 };
 
 }  // namespace
@@ -39,7 +40,9 @@ std::string sha256(std::span<const std::byte> data) {
   return hash.hex();
 }
 
-std::string sha256(const std::string& text) { return sha256(std::as_bytes(std::span(text))); }
+std::string sha256(const std::string& text) {
+  return sha256(std::as_bytes(std::span(text)));
+}
 
 std::string sha256_file(const std::filesystem::path& path) {
   const InputFile file(path);

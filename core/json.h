@@ -6,8 +6,8 @@
 
 namespace octet {
 
-/// Parses `text`; `what` names the source in errors (a path). Rejects duplicate keys, nesting deeper
-/// than 64, trailing text and invalid UTF-8 with an Error.
+/// Parses `text`; `what` names the source in errors (a path). Rejects duplicate keys, nesting
+/// deeper than 64, trailing text and invalid UTF-8 with an Error.
 nlohmann::json parse_json(std::string_view text, const std::string& what);
 
 /// read_file + parse_json.

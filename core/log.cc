@@ -46,7 +46,9 @@ Progress::Progress(Log& log, std::string what, int64_t total)
     : log_(log), what_(std::move(what)), total_(std::max<int64_t>(total, 1)) {
   start_ = drawn_ = std::chrono::steady_clock::now();
 }
-Progress::~Progress() { log_.impl_->clear_line(); }
+Progress::~Progress() {
+  log_.impl_->clear_line();
+}
 
 void Progress::advance(int64_t units, bool resumed) {
   done_ += units;
@@ -64,13 +66,14 @@ void Progress::draw(bool final) {
   const auto fresh = static_cast<double>(done_ - resumed_);
   std::string left = "--:--";
   if (fresh > 0) {
-    const auto s = static_cast<int64_t>(seconds / fresh * static_cast<double>(total_ - done_) + 0.5);
+    const auto s =
+        static_cast<int64_t>(seconds / fresh * static_cast<double>(total_ - done_) + 0.5);
     left = s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
                      : fmt::format("{:02}:{:02}", s / 60, s % 60);
   }
   const int filled = static_cast<int>(fraction * 30);
-  std::fputs(fmt::format("\r\033[K{} [{:#<{}}{:.<{}}] {:3.0f}% {}/{} left {}", what_, "", filled, "",
-                         30 - filled, fraction * 100, done_, total_, left)
+  std::fputs(fmt::format("\r\033[K{} [{:#<{}}{:.<{}}] {:3.0f}% {}/{} left {}", what_, "", filled,
+                         "", 30 - filled, fraction * 100, done_, total_, left)
                  .c_str(),
              stderr);
   std::fflush(stderr);

@@ -24,7 +24,8 @@ class Log {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A progress bar with time left; prints nothing when stderr is not a terminal. One alive at a time per Log.
+/// A progress bar with time left; prints nothing when stderr is not a terminal. One alive at a time
+/// per Log.
 class Progress {
  public:
   /// total: number of units of work (> 0); what: a few words, e.g. "calibrate".

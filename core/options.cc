@@ -15,7 +15,9 @@ class JsonVisitor : public OptionVisitor {
   void field(const char* name, const char*, std::vector<std::string>& value) override {
     json[name] = value;
   }
-  void positional(const char* name, const char*, std::string& value) override { json[name] = value; }
+  void positional(const char* name, const char*, std::string& value) override {
+    json[name] = value;
+  }
   void positional(const char* name, const char*, std::vector<std::string>& value) override {
     json[name] = value;
   }

@@ -29,7 +29,8 @@ struct Options {
   virtual void visit(OptionVisitor& visitor) = 0;
 };
 
-/// UsageError unless `value` was given for `--flag`; `what` is what it names, e.g. "a directory to write".
+/// UsageError unless `value` was given for `--flag`; `what` is what it names, e.g. "a directory to
+/// write".
 void require_option(const std::string& value, const std::string& flag, const std::string& what);
 
 /// {"name": value, ...} of every declared field, for provenance, resume keys and reports.

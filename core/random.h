@@ -10,11 +10,11 @@ namespace octet {
 class Random {
  public:
   Random(uint64_t seed, std::string_view purpose);
-  uint64_t bits(uint64_t index) const;                       ///< 64 uniform bits
-  double uniform(uint64_t index) const;                      ///< [0, 1), 53 bits
-  uint64_t below(uint64_t index, uint64_t n) const;          ///< [0, n), n > 0
-  double normal(uint64_t index) const;                       ///< mean 0, deviation 1
-  std::vector<uint64_t> permutation(uint64_t n) const;       ///< Fisher-Yates over 0..n-1
+  uint64_t bits(uint64_t index) const;                  ///< 64 uniform bits
+  double uniform(uint64_t index) const;                 ///< [0, 1), 53 bits
+  uint64_t below(uint64_t index, uint64_t n) const;     ///< [0, n), n > 0
+  double normal(uint64_t index) const;                  ///< mean 0, deviation 1
+  std::vector<uint64_t> permutation(uint64_t n) const;  ///< Fisher-Yates over 0..n-1
 
  private:
   uint64_t seed_, key_;

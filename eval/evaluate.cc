@@ -48,22 +48,23 @@ void EvalOptions::visit(OptionVisitor& v) {
 }
 
 std::string eval_signature(const TokenWindows& windows, int64_t used, bool bos) {
-  return fmt::format("length:{}|windows:{}/{}|bos:{}|tail:dropped({})|stride:{}|log-probs:float32", windows.length(),
-                     used, windows.size(), bos ? "each window" : "no", windows.tail(),
-                     windows.length() - (bos ? 1 : 0));
+  return fmt::format("length:{}|windows:{}/{}|bos:{}|tail:dropped({})|stride:{}|log-probs:float32",
+                     windows.length(), used, windows.size(), bos ? "each window" : "no",
+                     windows.tail(), windows.length() - (bos ? 1 : 0));
 }
 
 TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length) {
-  if (length < 2) throw UsageError(fmt::format("--length {}", length), "at least 2", "e.g. --length 1024");
+  if (length < 2)
+    throw UsageError(fmt::format("--length {}", length), "at least 2", "e.g. --length 1024");
   const auto tokenizer = open_tokenizer(model);
   return {read_text(parse_text_spec(data)),
           [&](std::string_view text) { return tokenizer->encode(text, false); }, length,
           tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
 }
 
-std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models, LoadedModel* reference,
-                                        const TokenWindows& windows, int64_t count, uint64_t seed,
-                                        Context& context) {
+std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
+                                        LoadedModel* reference, const TokenWindows& windows,
+                                        int64_t count, uint64_t seed, Context& context) {
   const at::NoGradGuard no_gradients;
   const int64_t used = count > 0 ? std::min(count, windows.size()) : windows.size();
   std::vector<ScoreAccumulator> scores(models.size());
@@ -72,10 +73,12 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
   Progress progress(context.log, "eval", used * static_cast<int64_t>(models.size()));
   for (int64_t i = 0; i < used; ++i) {
     const std::vector<int64_t> ids = windows.window(i);
-    const at::Tensor expected = reference == nullptr ? at::Tensor() : logits_of(*reference, ids, reference_seconds);
+    const at::Tensor expected =
+        reference == nullptr ? at::Tensor() : logits_of(*reference, ids, reference_seconds);
     for (size_t m = 0; m < models.size(); ++m) {
       context.stop.check("run the same command again");
-      const at::Tensor logits = models[m] == reference ? expected : logits_of(*models[m], ids, seconds[m]);
+      const at::Tensor logits =
+          models[m] == reference ? expected : logits_of(*models[m], ids, seconds[m]);
       scores[m].add(score_window(logits, ids, expected));
       progress.advance();
     }
@@ -97,14 +100,16 @@ Evaluation evaluate(const EvalOptions& options, Context& context) {
   if (!options.reference.empty()) {
     if (open_config(options.reference).vocab != model.config.vocab) {
       throw UsageError(fmt::format("another vocabulary in {}", options.reference),
-                       "a reference with the same vocabulary", "compare a model with the one it was made from");
+                       "a reference with the same vocabulary",
+                       "compare a model with the one it was made from");
     }
     reference = load_model(options.reference, load);
   }
-  const int64_t used = options.windows > 0 ? std::min(options.windows, windows.size()) : windows.size();
+  const int64_t used =
+      options.windows > 0 ? std::min(options.windows, windows.size()) : windows.size();
   Evaluation evaluation =
-      evaluate_models({&model}, options.reference.empty() ? nullptr : &reference, windows, options.windows,
-                      static_cast<uint64_t>(options.seed), context)
+      evaluate_models({&model}, options.reference.empty() ? nullptr : &reference, windows,
+                      options.windows, static_cast<uint64_t>(options.seed), context)
           .front();
   const auto tokenizer = open_tokenizer(options.model);
   evaluation.signature = eval_signature(windows, used, tokenizer->adds_bos());

@@ -1,4 +1,5 @@
-// The stage `octet eval`: perplexity over windows that do not overlap, and divergence from a reference.
+// The stage `octet eval`: perplexity over windows that do not overlap, and divergence from a
+// reference.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -22,9 +23,11 @@ struct EvalOptions : Options {
 /// What one model did over the windows.
 struct Evaluation {
   std::string scheme;     ///< as loaded: "float32", "w8a8-dynamic", ...
-  std::string signature;  ///< length, windows, BOS, tail, arithmetic: two figures compare only if it is the same
+  std::string signature;  ///< length, windows, BOS, tail, arithmetic: two figures compare only if
+                          ///< it is the same
   Comparison scores;
-  int64_t int8_gemms = 0, packed_gemms = 0, widened_tiles = 0, largest_tile_rows = 0, materialized_weights = 0;
+  int64_t int8_gemms = 0, packed_gemms = 0, widened_tiles = 0, largest_tile_rows = 0,
+          materialized_weights = 0;
   double seconds = 0;  ///< of this model's forward passes
 };
 
@@ -35,8 +38,9 @@ std::string eval_signature(const TokenWindows& windows, int64_t used, bool bos);
 TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length);
 
 /// Runs each model over the first `count` windows (0: all); against `reference` unless null.
-std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models, LoadedModel* reference,
-                                        const TokenWindows& windows, int64_t count, uint64_t seed, Context& context);
+std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
+                                        LoadedModel* reference, const TokenWindows& windows,
+                                        int64_t count, uint64_t seed, Context& context);
 
 /// Error for empty data; UsageError for a window length below 2.
 Evaluation evaluate(const EvalOptions& options, Context& context);

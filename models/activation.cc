@@ -21,8 +21,8 @@ Activation quantized_like(const at::Tensor& x, int64_t rows, int64_t k, Format f
                           const at::Tensor& input_scale, std::vector<int64_t> leading) {
   Activation out;
   out.q = at::empty({rows, k}, x.options().dtype(at::kChar));
-  out.scale = format == Format::kInt8Token ? at::empty({rows}, x.options().dtype(at::kFloat))
-                                           : input_scale;
+  out.scale =
+      format == Format::kInt8Token ? at::empty({rows}, x.options().dtype(at::kFloat)) : input_scale;
   out.leading = std::move(leading);
   return out;
 }
@@ -37,7 +37,8 @@ void quantize_cpu(const float* x, int64_t rows, int64_t k, Format format, Activa
 
 }  // namespace
 
-Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale, bool keep) {
+Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale,
+                     bool keep) {
   if (format == Format::kFloat) return {value, {}, {}, leading_sizes(value)};
   const int64_t k = value.size(-1), rows = value.numel() / std::max<int64_t>(k, 1);
   const at::Tensor flat = value.detach().reshape({rows, k}).contiguous();
@@ -60,7 +61,8 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
   return (wide * inverse).to(x.scalar_type()) * weight.to(x.scalar_type());
 }
 
-at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps) {
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      double eps) {
   return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
 }
 

@@ -1,4 +1,5 @@
-// The producers' arithmetic on tensors: picks the fused kernel (CPU float32, CUDA) or differentiable ops.
+// The producers' arithmetic on tensors: picks the fused kernel (CPU float32, CUDA) or
+// differentiable ops.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -8,17 +9,20 @@
 
 namespace octet {
 
-/// value [..., K] in the format wanted. keep: also keep the float value. input_scale: float32 [1] for
-/// kInt8Tensor. Convention: kernels/cpu/quantize.h.
-Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale, bool keep);
+/// value [..., K] in the format wanted. keep: also keep the float value. input_scale: float32 [1]
+/// for kInt8Tensor. Convention: kernels/cpu/quantize.h.
+Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale,
+                     bool keep);
 
 /// RMSNorm over the last dimension; differentiable ops.
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
-at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, double eps);
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      double eps);
 /// act(gate) * up or act(x); differentiable ops. Error for an unknown activation.
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act);
 
-/// Fused CPU float32 producers (no gradients, contiguous input): same bits as float op then to_format.
+/// Fused CPU float32 producers (no gradients, contiguous input): same bits as float op then
+/// to_format.
 Activation fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, Format format,
                           const at::Tensor& input_scale);
 Activation fused_silu_mul(const at::Tensor& gate_up, int64_t k, Format format,

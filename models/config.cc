@@ -24,12 +24,16 @@ class Fields {
 
   int64_t size(const char* name) const {
     const json& value = get(name);
-    if (!value.is_number_integer() || value.get<int64_t>() <= 0 || value.get<int64_t>() > kLargest) {
-      fail(fmt::format("{} = {}", name, value.dump()), fmt::format("an integer in 1..{}", kLargest));
+    if (!value.is_number_integer() || value.get<int64_t>() <= 0 ||
+        value.get<int64_t>() > kLargest) {
+      fail(fmt::format("{} = {}", name, value.dump()),
+           fmt::format("an integer in 1..{}", kLargest));
     }
     return value.get<int64_t>();
   }
-  int64_t size(const char* name, int64_t otherwise) const { return has(name) ? size(name) : otherwise; }
+  int64_t size(const char* name, int64_t otherwise) const {
+    return has(name) ? size(name) : otherwise;
+  }
 
   double positive(const char* name) const {
     const json& value = get(name);
@@ -41,7 +45,8 @@ class Fields {
 
   bool flag(const char* name, bool otherwise) const {
     if (!has(name)) return otherwise;
-    if (!config_[name].is_boolean()) fail(fmt::format("{} = {}", name, config_[name].dump()), "true or false");
+    if (!config_[name].is_boolean())
+      fail(fmt::format("{} = {}", name, config_[name].dump()), "true or false");
     return config_[name].get<bool>();
   }
 
@@ -53,7 +58,8 @@ class Fields {
 
   std::optional<int64_t> token(const char* name) const {
     if (!has(name)) return std::nullopt;
-    const json& value = config_[name].is_array() && !config_[name].empty() ? config_[name][0] : config_[name];
+    const json& value =
+        config_[name].is_array() && !config_[name].empty() ? config_[name][0] : config_[name];
     if (!value.is_number_integer() || value.get<int64_t>() < 0) {
       fail(fmt::format("{} = {}", name, value.dump()), "a token id");
     }
@@ -61,7 +67,8 @@ class Fields {
   }
 
   [[noreturn]] void fail(const std::string& found, const std::string& expected) const {
-    throw Error(fmt::format("{} in {}", found, what_), expected, "correct the file or fetch it again");
+    throw Error(fmt::format("{} in {}", found, what_), expected,
+                "correct the file or fetch it again");
   }
 
   const json& config() const { return config_; }
@@ -117,8 +124,9 @@ ModelConfig parse_config(const json& config, const std::string& what) {
   c.architecture = architecture(fields);
   if (c.architecture.empty() && c.model_type == "llama") c.architecture = "LlamaForCausalLM";
   if (c.architecture != "LlamaForCausalLM") {
-    fields.fail(fmt::format("architecture \"{}\" (model_type \"{}\")", c.architecture, c.model_type),
-                "LlamaForCausalLM");
+    fields.fail(
+        fmt::format("architecture \"{}\" (model_type \"{}\")", c.architecture, c.model_type),
+        "LlamaForCausalLM");
   }
   c.dtype = stored_dtype(fields);
   c.hidden = fields.size("hidden_size");
@@ -139,8 +147,9 @@ ModelConfig parse_config(const json& config, const std::string& what) {
   c.eos = fields.token("eos_token_id");
   c.quantized = fields.has("quantization_config");
   if (c.heads % c.kv_heads != 0 || c.head_dim <= 0 || c.head_dim % 2 != 0) {
-    fields.fail(fmt::format("{} heads, {} key-value heads, head_dim {}", c.heads, c.kv_heads, c.head_dim),
-                "heads a multiple of key-value heads and an even head_dim");
+    fields.fail(
+        fmt::format("{} heads, {} key-value heads, head_dim {}", c.heads, c.kv_heads, c.head_dim),
+        "heads a multiple of key-value heads and an even head_dim");
   }
   if (c.layers > 4096) fields.fail(fmt::format("num_hidden_layers = {}", c.layers), "at most 4096");
   return c;
@@ -174,11 +183,13 @@ json config_json(const GgufFile& gguf, const std::string& dtype) {
       {"num_attention_heads", heads},
       {"num_key_value_heads",
        gguf.has(arch + ".attention.head_count_kv") ? integer("attention.head_count_kv") : heads},
-      {"head_dim", gguf.has(arch + ".rope.dimension_count") ? integer("rope.dimension_count") : hidden / heads},
+      {"head_dim",
+       gguf.has(arch + ".rope.dimension_count") ? integer("rope.dimension_count") : hidden / heads},
       {"vocab_size", vocab},
       {"max_position_embeddings", integer("context_length")},
       {"rms_norm_eps", gguf.real(arch + ".attention.layer_norm_rms_epsilon")},
-      {"rope_theta", gguf.has(arch + ".rope.freq_base") ? gguf.real(arch + ".rope.freq_base") : 10000.0},
+      {"rope_theta",
+       gguf.has(arch + ".rope.freq_base") ? gguf.real(arch + ".rope.freq_base") : 10000.0},
       {"tie_word_embeddings", !gguf.tensors().contains("output.weight")},
       {"attention_bias", false},
       {"mlp_bias", false},

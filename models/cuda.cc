@@ -10,9 +10,12 @@ namespace octet {
 
 cuda::Type cuda_type(const at::Tensor& x) {
   switch (x.scalar_type()) {
-    case at::kFloat: return cuda::Type::kF32;
-    case at::kHalf: return cuda::Type::kF16;
-    case at::kBFloat16: return cuda::Type::kBF16;
+    case at::kFloat:
+      return cuda::Type::kF32;
+    case at::kHalf:
+      return cuda::Type::kF16;
+    case at::kBFloat16:
+      return cuda::Type::kBF16;
     default:
       throw Error(fmt::format("a {} tensor on the GPU", c10::toString(x.scalar_type())),
                   "float32, float16 or bfloat16", "choose another --dtype");

@@ -18,15 +18,17 @@ void load_cuda() {
 #ifdef OCTET_HAS_CUDA
   if (at::globalContext().hasCUDA()) return;
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
-    throw Error(fmt::format("\"{}\" while loading libtorch_cuda.so", dlerror()),
-                "torch's CUDA libraries beside the CPU ones",
-                "install torch with its CUDA dependencies and put their folders on LD_LIBRARY_PATH");
+    throw Error(
+        fmt::format("\"{}\" while loading libtorch_cuda.so", dlerror()),
+        "torch's CUDA libraries beside the CPU ones",
+        "install torch with its CUDA dependencies and put their folders on LD_LIBRARY_PATH");
   }
   if (!at::globalContext().hasCUDA()) {
     throw Error("no usable CUDA device", "a GPU with a driver for CUDA 13", "use --device cpu");
   }
 #else
-  throw Error("a build without CUDA", "a build with nvcc", "use --device cpu, or build where nvcc is found");
+  throw Error("a build without CUDA", "a build with nvcc",
+              "use --device cpu, or build where nvcc is found");
 #endif
 }
 
@@ -45,13 +47,15 @@ at::Device open_device(const std::string& name) {
   const bool indexed = name.starts_with("cuda:") && name.size() > 5 && name.size() < 8 &&
                        name.find_first_not_of("0123456789", 5) == std::string::npos;
   if (name != "cuda" && !indexed) {
-    throw UsageError(fmt::format("device \"{}\"", name), "cpu, cuda or cuda:N", "choose one of them");
+    throw UsageError(fmt::format("device \"{}\"", name), "cpu, cuda or cuda:N",
+                     "choose one of them");
   }
   load_cuda();
   const int index = indexed ? std::stoi(name.substr(5)) : 0;
   const int count = static_cast<int>(c10::impl::VirtualGuardImpl(at::kCUDA).deviceCount());
   if (index >= count) {
-    throw Error(fmt::format("device {} of {} GPUs", name, count), "an existing device", "use --device cpu");
+    throw Error(fmt::format("device {} of {} GPUs", name, count), "an existing device",
+                "use --device cpu");
   }
   return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
 }

@@ -14,7 +14,9 @@ class Executor::Tables : public WeightSource {
  public:
   Tables(WeightSource& base, const std::map<std::string, at::Tensor>& tables)
       : base_(base), tables_(tables) {}
-  bool has(const std::string& name) const override { return tables_.contains(name) || base_.has(name); }
+  bool has(const std::string& name) const override {
+    return tables_.contains(name) || base_.has(name);
+  }
   Weight get(const std::string& name) override {
     const auto found = tables_.find(name);
     if (found == tables_.end()) return base_.get(name);
@@ -28,8 +30,8 @@ class Executor::Tables : public WeightSource {
   const std::map<std::string, at::Tensor>& tables_;
 };
 
-Executor::Executor(const Topology& topology, std::shared_ptr<WeightSource> source, LinearFactory factory,
-                   ExecutorOptions options)
+Executor::Executor(const Topology& topology, std::shared_ptr<WeightSource> source,
+                   LinearFactory factory, ExecutorOptions options)
     : topology_(topology),
       source_(std::move(source)),
       factory_(std::move(factory)),
@@ -57,7 +59,8 @@ void Executor::load(int block) {
       at::Tensor loaded = source_->get(norm.name + suffix).dense.to(widest).contiguous();
       if (loaded.sizes() != at::IntArrayRef({norm.dim})) {
         throw Error(fmt::format("tensor {}{} of {} elements", norm.name, suffix, loaded.numel()),
-                    fmt::format("{}", norm.dim), "use the config.json that belongs to these weights");
+                    fmt::format("{}", norm.dim),
+                    "use the config.json that belongs to these weights");
       }
       return loaded;
     };
@@ -112,7 +115,8 @@ bool Executor::keep_value(Id site) const {
   return observer_ != nullptr || training_ || linears_[site]->wants() == Format::kFloat;
 }
 
-// The fused CPU kernels see float32, contiguous, without gradients; an observer needs the float value.
+// The fused CPU kernels see float32, contiguous, without gradients; an observer needs the float
+// value.
 bool Executor::fuse(Id site, const at::Tensor& x) const {
   return !training_ && x.is_cpu() && x.scalar_type() == at::kFloat && x.is_contiguous() &&
          x.numel() > 0 && (site < 0 || observer_ == nullptr);
@@ -138,7 +142,8 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
   const NormWeights& weights = norms_.at(norm);
   if (info.reader >= 0) check_loaded(info.reader);
   const Format format = info.reader < 0 ? Format::kFloat : linears_[info.reader]->wants();
-  const at::Tensor scale = format == Format::kInt8Tensor ? linears_[info.reader]->input_scale() : at::Tensor();
+  const at::Tensor scale =
+      format == Format::kInt8Tensor ? linears_[info.reader]->input_scale() : at::Tensor();
   const at::Tensor sum = delta.defined() ? x + delta : x;
   if (info.rms && !info.post && fuse(info.reader, sum)) {
     return {sum, fused_rms_norm(sum, weights.weight, info.eps, format, scale)};
@@ -150,7 +155,8 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
     normed = info.rms ? rms_norm(sum, weights.weight, info.eps)
                       : layer_norm(sum, weights.weight, weights.bias, info.eps);
   }
-  return {info.post ? normed : sum, to_format(normed, format, scale, info.reader < 0 || keep_value(info.reader))};
+  return {info.post ? normed : sum,
+          to_format(normed, format, scale, info.reader < 0 || keep_value(info.reader))};
 }
 
 Activation Executor::read(Id site, const at::Tensor& x) {
@@ -188,7 +194,8 @@ std::vector<Parameter> Executor::parameters() {
   std::vector<Parameter> all;
   for (const Table& table : topology_.tables) {
     const auto found = tables_.find(table.name);
-    if (found != tables_.end()) all.push_back({Parameter::Kind::kEmbedding, table.name, found->second});
+    if (found != tables_.end())
+      all.push_back({Parameter::Kind::kEmbedding, table.name, found->second});
   }
   for (int block = kOutside; block < topology_.blocks; ++block) {
     for (size_t i = 0; i < topology_.norms.size(); ++i) {
@@ -218,7 +225,8 @@ uint64_t Executor::weight_bytes() const {
     if (norm.bias.defined()) total += norm.bias.nbytes();
   }
   for (size_t i = 0; i < linears_.size(); ++i) {
-    const bool shared = !topology_.sites[i].tied_to.empty() && tables_.contains(topology_.sites[i].tied_to);
+    const bool shared =
+        !topology_.sites[i].tied_to.empty() && tables_.contains(topology_.sites[i].tied_to);
     if (linears_[i] && !shared) total += linears_[i]->bytes();
   }
   return total;

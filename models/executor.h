@@ -1,6 +1,6 @@
-// Executor: owns the weights of the loaded blocks and one Linear a site, and runs the primitive steps
-// of which a Model is made. Precision belongs to a site: each Linear says what it wants to read, and the
-// producer before it (norm, gate, read) writes just that.
+// Executor: owns the weights of the loaded blocks and one Linear a site, and runs the primitive
+// steps of which a Model is made. Precision belongs to a site: each Linear says what it wants to
+// read, and the producer before it (norm, gate, read) writes just that.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -16,8 +16,8 @@
 
 namespace octet {
 
-/// Sees the float input and output of every site as it runs. x: [tokens, K], y: [tokens, sum N], compute
-/// dtype, rows of padding removed.
+/// Sees the float input and output of every site as it runs. x: [tokens, K], y: [tokens, sum N],
+/// compute dtype, rows of padding removed.
 class SiteObserver {
  public:
   virtual ~SiteObserver() = default;
@@ -28,9 +28,9 @@ class SiteObserver {
 struct ExecutorOptions {
   at::ScalarType compute = at::kFloat;
   at::Device device = at::kCPU;
-  /// Tables stay in the checkpoint's dtype and are widened on reading (quantized models: a kept FP16
-  /// head is never held as FP32). Otherwise tables are held in the compute dtype and shared with a tied
-  /// head.
+  /// Tables stay in the checkpoint's dtype and are widened on reading (quantized models: a kept
+  /// FP16 head is never held as FP32). Otherwise tables are held in the compute dtype and shared
+  /// with a tied head.
   bool keep_stored_tables = false;
 };
 
@@ -45,7 +45,8 @@ class Executor {
   bool loaded(int block) const;
   void replace(Id site, std::unique_ptr<Linear> linear);
   Linear& linear_of(Id site);
-  /// null: off. While on, producers also keep the float value and use differentiable ops' arithmetic.
+  /// null: off. While on, producers also keep the float value and use differentiable ops'
+  /// arithmetic.
   void observe(SiteObserver* observer) { observer_ = observer; }
   /// Which tokens of the stream now running are real: bool [..tokens], or undefined for all.
   void set_tokens(const at::Tensor& mask) { tokens_ = mask; }
@@ -57,8 +58,8 @@ class Executor {
     at::Tensor stream;
     Activation out;
   };
-  /// Adds delta (may be undefined) to x, stores the sum in the compute dtype and norms the stored sum.
-  /// pre-norm: stream = the sum; post-norm: stream = the normed value.
+  /// Adds delta (may be undefined) to x, stores the sum in the compute dtype and norms the stored
+  /// sum. pre-norm: stream = the sum; post-norm: stream = the normed value.
   Normed add_norm(Id norm, const at::Tensor& x, const at::Tensor& delta);
   /// For inputs without a producer to fuse with (attention output).
   Activation read(Id site, const at::Tensor& x);

@@ -30,7 +30,8 @@ Hidden HiddenSpill::read(int block, int64_t unit, at::Device device) const {
   const SafetensorsFile stored(file(block, unit));
   std::map<std::string, at::Tensor> tensors;
   for (const auto& [name, entry] : stored.entries()) {
-    at::Tensor tensor = at::empty(entry.info.shape, at::TensorOptions(torch_dtype(entry.info.dtype, name)));
+    at::Tensor tensor =
+        at::empty(entry.info.shape, at::TensorOptions(torch_dtype(entry.info.dtype, name)));
     stored.read(entry, {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()});
     tensors[name] = tensor.to(device);
   }

@@ -1,4 +1,5 @@
-// The Hidden of each unit between two blocks, on disk: memory stays bounded and a killed run goes on.
+// The Hidden of each unit between two blocks, on disk: memory stays bounded and a killed run goes
+// on.
 #pragma once
 #include <filesystem>
 

@@ -27,7 +27,8 @@ at::Tensor dense(WeightSource& source, const std::string& name, at::IntArrayRef 
 
 }  // namespace
 
-at::Tensor load_bias(const Site& site, WeightSource& source, at::ScalarType dtype, at::Device device) {
+at::Tensor load_bias(const Site& site, WeightSource& source, at::ScalarType dtype,
+                     at::Device device) {
   bool any = false;
   for (const Matrix& matrix : site.matrices) any = any || matrix.bias;
   if (!any) return {};
@@ -47,7 +48,8 @@ SiteWeights load_dense(const Site& site, WeightSource& source, at::ScalarType dt
   const auto options = at::TensorOptions(dtype).device(device);
   SiteWeights loaded{{}, load_bias(site, source, dtype, device)};
   if (site.matrices.size() == 1) {
-    loaded.weight = dense(source, site.weight_name(0), {site.n(), site.k()}).to(options).contiguous();
+    loaded.weight =
+        dense(source, site.weight_name(0), {site.n(), site.k()}).to(options).contiguous();
     return loaded;
   }
   loaded.weight = at::empty({site.n(), site.k()}, options);
@@ -78,7 +80,9 @@ void FloatLinear::parameters(std::vector<Parameter>& out) {
   if (bias_.defined()) out.push_back({Parameter::Kind::kBias, name_ + ".bias", bias_});
 }
 
-uint64_t FloatLinear::bytes() const { return weight_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0); }
+uint64_t FloatLinear::bytes() const {
+  return weight_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0);
+}
 
 LinearFactory float_factory(at::ScalarType compute, at::Device device) {
   return [compute, device](const Site& site, WeightSource& source) -> std::unique_ptr<Linear> {

@@ -16,7 +16,8 @@ namespace octet {
 enum class Format { kFloat, kInt8Token, kInt8Tensor };
 
 /// The value between a producer and a linear. value: float [..., K], undefined where only q exists.
-/// q: int8 [tokens, K]; scale: float [tokens] (kInt8Token) or [1] (kInt8Tensor). sizes: leading sizes.
+/// q: int8 [tokens, K]; scale: float [tokens] (kInt8Token) or [1] (kInt8Tensor). sizes: leading
+/// sizes.
 struct Activation {
   at::Tensor value, q, scale;
   std::vector<int64_t> leading;
@@ -47,15 +48,17 @@ class Linear {
 /// Makes the Linear of a site; reads weights from the source it is given.
 using LinearFactory = std::function<std::unique_ptr<Linear>(const Site&, WeightSource&)>;
 
-/// Concatenated dense weight [sum N, K] and bias [sum N] (undefined without) of a site. A tied site gives
-/// the table's own tensor when dtype and device already agree.
+/// Concatenated dense weight [sum N, K] and bias [sum N] (undefined without) of a site. A tied site
+/// gives the table's own tensor when dtype and device already agree.
 struct SiteWeights {
   at::Tensor weight, bias;
 };
-SiteWeights load_dense(const Site& site, WeightSource& source, at::ScalarType dtype, at::Device device);
+SiteWeights load_dense(const Site& site, WeightSource& source, at::ScalarType dtype,
+                       at::Device device);
 
 /// Bias [sum N] of a site in `dtype`, or undefined.
-at::Tensor load_bias(const Site& site, WeightSource& source, at::ScalarType dtype, at::Device device);
+at::Tensor load_bias(const Site& site, WeightSource& source, at::ScalarType dtype,
+                     at::Device device);
 
 class FloatLinear : public Linear {
  public:

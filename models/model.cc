@@ -40,7 +40,10 @@ Hidden Hidden::from_tensors(const std::map<std::string, at::Tensor>& tensors) {
     const auto found = tensors.find(name);
     return found == tensors.end() ? at::Tensor() : found->second;
   };
-  return {get("x"), get("delta"), get("memory"), get("rotary"),
+  return {get("x"),
+          get("delta"),
+          get("memory"),
+          get("rotary"),
           {get("batch.ids"), get("batch.positions"), get("batch.mask"), get("batch.target_ids"),
            get("batch.pixels")}};
 }
@@ -60,8 +63,9 @@ at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, S
 
 std::unique_ptr<Model> make_model(const ModelConfig& config) {
   if (config.architecture == "LlamaForCausalLM") return std::make_unique<Llama>(config);
-  throw Error(fmt::format("architecture {}", config.architecture), "LlamaForCausalLM",
-              "convert a supported model, or quantize this one by name pattern when octet offers it");
+  throw Error(
+      fmt::format("architecture {}", config.architecture), "LlamaForCausalLM",
+      "convert a supported model, or quantize this one by name pattern when octet offers it");
 }
 
 }  // namespace octet

@@ -1,5 +1,5 @@
-// Model: the structure of one architecture, const and without tensors. Run whole, or block by block with
-// the Hidden between blocks kept anywhere: the same bits either way.
+// Model: the structure of one architecture, const and without tensors. Run whole, or block by block
+// with the Hidden between blocks kept anywhere: the same bits either way.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -19,8 +19,8 @@ struct KvCache {
   at::Tensor k, v;
 };
 
-/// Owned by the decoding loop. `length` (int64 [1], on the device) counts the filled positions; `used` is the
-/// same number on the host, for devices where shapes may depend on it (CPU).
+/// Owned by the decoding loop. `length` (int64 [1], on the device) counts the filled positions;
+/// `used` is the same number on the host, for devices where shapes may depend on it (CPU).
 struct State {
   std::vector<KvCache> self, cross;
   at::Tensor length;
@@ -36,8 +36,8 @@ struct Batch {
   at::Tensor pixels;      ///< float [B, C, H, W]
 };
 
-/// All that passes between blocks: the stream x [B, T, D], the delta not yet added, what the encoder
-/// left, rotary cosines and sines, the batch.
+/// All that passes between blocks: the stream x [B, T, D], the delta not yet added, what the
+/// encoder left, rotary cosines and sines, the batch.
 struct Hidden {
   at::Tensor x, delta, memory, rotary;
   Batch batch;
@@ -53,15 +53,16 @@ class Model {
   virtual Hidden begin(Executor& executor, const Batch& batch, State* state) const = 0;
   /// Encoder blocks first, then decoder blocks.
   virtual void block(Executor& executor, int i, Hidden& hidden, State* state) const = 0;
-  /// Logits [B, T, vocab], class scores or embedding. With `last_only` of a language model: [B, 1, vocab].
+  /// Logits [B, T, vocab], class scores or embedding. With `last_only` of a language model: [B, 1,
+  /// vocab].
   virtual at::Tensor end(Executor& executor, Hidden& hidden, bool last_only = false) const = 0;
   /// Empty caches for `batch` sequences of up to `capacity` positions.
   virtual State new_state(const Executor& executor, int64_t batch, int64_t capacity) const = 0;
 };
 
 /// begin, all blocks, end; everything must be loaded. Advances the state by the batch's length.
-at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, State* state = nullptr,
-                   bool last_only = false);
+at::Tensor forward(const Model& model, Executor& executor, const Batch& batch,
+                   State* state = nullptr, bool last_only = false);
 
 /// The Model of config.architecture; Error naming the known ones for others.
 std::unique_ptr<Model> make_model(const ModelConfig& config);

@@ -14,13 +14,16 @@
 namespace octet {
 namespace fs = std::filesystem;
 
-bool is_gguf(const fs::path& model) { return model.extension() == ".gguf"; }
+bool is_gguf(const fs::path& model) {
+  return model.extension() == ".gguf";
+}
 
 std::string config_text(const fs::path& model) {
   if (is_gguf(model)) return config_json(GgufFile(model), "float16").dump();
   if (!fs::is_directory(model)) {
     throw Error(fmt::format("{} is neither a directory nor a .gguf file", model.string()),
-                "a Hugging Face directory (config.json, *.safetensors) or a .gguf file", "check the path");
+                "a Hugging Face directory (config.json, *.safetensors) or a .gguf file",
+                "check the path");
   }
   return read_file(model / "config.json", uint64_t{1} << 28);
 }
@@ -36,7 +39,8 @@ std::shared_ptr<WeightSource> open_weights(const fs::path& model) {
 }
 
 std::unique_ptr<Tokenizer> open_tokenizer(const fs::path& model) {
-  if (is_gguf(model)) return Tokenizer::from_json_text(tokenizer_json(GgufFile(model)).dump(), model.string());
+  if (is_gguf(model))
+    return Tokenizer::from_json_text(tokenizer_json(GgufFile(model)).dump(), model.string());
   return Tokenizer::from_json_file((model / "tokenizer.json").string());
 }
 
@@ -45,7 +49,8 @@ std::string model_fingerprint(const fs::path& model) {
   if (is_gguf(model)) {
     const GgufFile file(model);
     for (const auto& [name, tensor] : file.tensors()) {
-      text += fmt::format("\n{} {} {}", name, static_cast<uint32_t>(tensor.type), fmt::join(tensor.shape, ","));
+      text += fmt::format("\n{} {} {}", name, static_cast<uint32_t>(tensor.type),
+                          fmt::join(tensor.shape, ","));
     }
   } else {
     const Checkpoint checkpoint(model);

@@ -21,7 +21,8 @@ std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& model);
 
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model);
 
-/// SHA-256 of the configuration and of every tensor's name, dtype, shape and file size: identifies a model cheaply.
+/// SHA-256 of the configuration and of every tensor's name, dtype, shape and file size: identifies
+/// a model cheaply.
 std::string model_fingerprint(const std::filesystem::path& model);
 
 /// Bytes of the weight files (safetensors or GGUF) of a model.

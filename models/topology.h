@@ -1,4 +1,5 @@
-// What a model consists of, from its configuration alone: no tensors. Names and layouts are Hugging Face's.
+// What a model consists of, from its configuration alone: no tensors. Names and layouts are Hugging
+// Face's.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,13 +20,13 @@ struct Matrix {
   bool bias;
 };
 
-/// One input and the matrices that read it. They run as one linear (outputs concatenated along N) and
-/// share one scheme and one input scale.
+/// One input and the matrices that read it. They run as one linear (outputs concatenated along N)
+/// and share one scheme and one input scale.
 struct Site {
   int block;
   std::string name;              ///< e.g. "model.layers.3.self_attn.qkv_proj"
   std::vector<Matrix> matrices;  ///< in output order
-  std::string tied_to;           ///< full name of the table whose tensor is this site's weight, or empty
+  std::string tied_to;  ///< full name of the table whose tensor is this site's weight, or empty
   int64_t k() const { return matrices.front().k; }
   int64_t n() const;
   /// Name of the i-th matrix's weight tensor in a checkpoint.
@@ -49,8 +50,8 @@ struct Norm {
   Id reader;  ///< site that the norm produces for, or -1
 };
 
-/// An exact SmoothQuant pair: from a norm or from the output rows of `linear` (the other is -1) into the
-/// input channels of site `into`; repeat > 1 where grouped-query heads share the scale.
+/// An exact SmoothQuant pair: from a norm or from the output rows of `linear` (the other is -1)
+/// into the input channels of site `into`; repeat > 1 where grouped-query heads share the scale.
 struct Fold {
   Id norm, linear, into;
   int repeat;

@@ -10,7 +10,8 @@ namespace octet {
 namespace {
 
 [[noreturn]] void absent(const std::string& name) {
-  throw Error(fmt::format("no tensor {} in the checkpoint", name), "all tensors that config.json implies",
+  throw Error(fmt::format("no tensor {} in the checkpoint", name),
+              "all tensors that config.json implies",
               "use the config.json that belongs to these weights");
 }
 
@@ -25,10 +26,10 @@ std::string hugging_face_name(const std::string& name) {
       {"output_norm.weight", "model.norm.weight"},
       {"output.weight", "lm_head.weight"}};
   static const std::map<std::string, std::string> inside = {
-      {"attn_norm", "input_layernorm"},     {"ffn_norm", "post_attention_layernorm"},
-      {"attn_q", "self_attn.q_proj"},       {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},       {"attn_output", "self_attn.o_proj"},
-      {"ffn_gate", "mlp.gate_proj"},        {"ffn_up", "mlp.up_proj"},
+      {"attn_norm", "input_layernorm"}, {"ffn_norm", "post_attention_layernorm"},
+      {"attn_q", "self_attn.q_proj"},   {"attn_k", "self_attn.k_proj"},
+      {"attn_v", "self_attn.v_proj"},   {"attn_output", "self_attn.o_proj"},
+      {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"}};
   if (const auto found = outside.find(name); found != outside.end()) return found->second;
   if (!name.starts_with("blk.")) return "";
@@ -40,12 +41,13 @@ std::string hugging_face_name(const std::string& name) {
                      name.substr(stem_end));
 }
 
-// GGUF stores rotary pairs side by side ([head, d/2, 2] rows); Hugging Face stores halves ([head, 2, d/2]).
+// GGUF stores rotary pairs side by side ([head, d/2, 2] rows); Hugging Face stores halves ([head,
+// 2, d/2]).
 at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
   const int64_t rows = weight.size(0);
   if (heads <= 0 || rows % (2 * heads) != 0) {
-    throw Error(fmt::format("{} query or key rows for {} heads", rows, heads), "an even number of rows a head",
-                "fetch the file again");
+    throw Error(fmt::format("{} query or key rows for {} heads", rows, heads),
+                "an even number of rows a head", "fetch the file again");
   }
   auto rest = weight.sizes().slice(1).vec();
   std::vector<int64_t> split = {heads, rows / heads / 2, 2};
@@ -57,16 +59,26 @@ at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
 
 at::ScalarType torch_dtype(Dtype dtype, const std::string& name) {
   switch (dtype) {
-    case Dtype::kBool: return at::kBool;
-    case Dtype::kU8: return at::kByte;
-    case Dtype::kI8: return at::kChar;
-    case Dtype::kI16: return at::kShort;
-    case Dtype::kF16: return at::kHalf;
-    case Dtype::kBF16: return at::kBFloat16;
-    case Dtype::kI32: return at::kInt;
-    case Dtype::kF32: return at::kFloat;
-    case Dtype::kF64: return at::kDouble;
-    case Dtype::kI64: return at::kLong;
+    case Dtype::kBool:
+      return at::kBool;
+    case Dtype::kU8:
+      return at::kByte;
+    case Dtype::kI8:
+      return at::kChar;
+    case Dtype::kI16:
+      return at::kShort;
+    case Dtype::kF16:
+      return at::kHalf;
+    case Dtype::kBF16:
+      return at::kBFloat16;
+    case Dtype::kI32:
+      return at::kInt;
+    case Dtype::kF32:
+      return at::kFloat;
+    case Dtype::kF64:
+      return at::kDouble;
+    case Dtype::kI64:
+      return at::kLong;
     default:
       throw Error(fmt::format("tensor {} of dtype {}", name, octet::name(dtype)),
                   "F16, BF16, F32, F64 or an integer dtype", "convert the checkpoint to F16 first");
@@ -75,19 +87,29 @@ at::ScalarType torch_dtype(Dtype dtype, const std::string& name) {
 
 Dtype container_dtype(at::ScalarType dtype) {
   switch (dtype) {
-    case at::kBool: return Dtype::kBool;
-    case at::kByte: return Dtype::kU8;
-    case at::kChar: return Dtype::kI8;
-    case at::kShort: return Dtype::kI16;
-    case at::kHalf: return Dtype::kF16;
-    case at::kBFloat16: return Dtype::kBF16;
-    case at::kInt: return Dtype::kI32;
-    case at::kFloat: return Dtype::kF32;
-    case at::kDouble: return Dtype::kF64;
-    case at::kLong: return Dtype::kI64;
+    case at::kBool:
+      return Dtype::kBool;
+    case at::kByte:
+      return Dtype::kU8;
+    case at::kChar:
+      return Dtype::kI8;
+    case at::kShort:
+      return Dtype::kI16;
+    case at::kHalf:
+      return Dtype::kF16;
+    case at::kBFloat16:
+      return Dtype::kBF16;
+    case at::kInt:
+      return Dtype::kI32;
+    case at::kFloat:
+      return Dtype::kF32;
+    case at::kDouble:
+      return Dtype::kF64;
+    case at::kLong:
+      return Dtype::kI64;
     default:
-      throw Error(fmt::format("a tensor of type {}", c10::toString(dtype)), "a dtype of safetensors",
-                  "this is a defect in octet: please report it");
+      throw Error(fmt::format("a tensor of type {}", c10::toString(dtype)),
+                  "a dtype of safetensors", "this is a defect in octet: please report it");
   }
 }
 
@@ -106,9 +128,10 @@ void check_finite(const std::string& name, const at::Tensor& tensor) {
   const at::Tensor bad = at::nonzero(at::isfinite(tensor.reshape({-1})).logical_not());
   if (bad.numel() == 0) return;
   const int64_t at_index = bad[0][0].item<int64_t>();
-  throw Error(fmt::format("{} at element {} of tensor {} ({} such elements)",
-                          tensor.reshape({-1})[at_index].item<double>(), at_index, name, bad.size(0)),
-              "finite weights", "the checkpoint is damaged: fetch or train it again");
+  throw Error(
+      fmt::format("{} at element {} of tensor {} ({} such elements)",
+                  tensor.reshape({-1})[at_index].item<double>(), at_index, name, bad.size(0)),
+      "finite weights", "the checkpoint is damaged: fetch or train it again");
 }
 
 Weight CheckpointSource::get(const std::string& name) {
@@ -136,7 +159,8 @@ Weight GgufSource::get(const std::string& name) {
     tensor = unpermute(tensor, file_.integer(arch + ".attention.head_count"));
   } else if (name.ends_with("k_proj.weight")) {
     const std::string key = arch + ".attention.head_count_kv";
-    tensor = unpermute(tensor, file_.integer(file_.has(key) ? key : arch + ".attention.head_count"));
+    tensor =
+        unpermute(tensor, file_.integer(file_.has(key) ? key : arch + ".attention.head_count"));
   }
   Weight weight;
   weight.dense = half_ ? tensor.to(at::kHalf) : tensor;
@@ -152,7 +176,8 @@ Weight MapSource::get(const std::string& name) {
   return weight;
 }
 
-std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint64_t seed, double deviation) {
+std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint64_t seed,
+                                                 double deviation) {
   std::map<std::string, at::Tensor> tensors;
   const auto fill = [&](const std::string& name, at::IntArrayRef shape, double mean) {
     const Random random(seed, name);

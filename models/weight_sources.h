@@ -12,8 +12,8 @@
 
 namespace octet {
 
-/// Float tensors of a checkpoint directory in their stored dtype. NaN or Inf in a weight is an Error naming
-/// tensor and place.
+/// Float tensors of a checkpoint directory in their stored dtype. NaN or Inf in a weight is an
+/// Error naming tensor and place.
 class CheckpointSource : public WeightSource {
  public:
   explicit CheckpointSource(const std::filesystem::path& directory) : checkpoint_(directory) {}
@@ -53,8 +53,10 @@ class MapSource : public WeightSource {
   std::map<std::string, at::Tensor> tensors_;
 };
 
-/// Every tensor of a topology, normal with deviation `deviation` (norm weights around 1), float32, from core/random.
-std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint64_t seed, double deviation);
+/// Every tensor of a topology, normal with deviation `deviation` (norm weights around 1), float32,
+/// from core/random.
+std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint64_t seed,
+                                                 double deviation);
 
 /// Throws Error naming `name` and the first bad element if a float tensor holds NaN or Inf.
 void check_finite(const std::string& name, const at::Tensor& tensor);

@@ -17,7 +17,9 @@ namespace {
 // Rows of weight widened at a time: enough to feed a GEMM, small beside any weight.
 constexpr int64_t kTileRows = 512;
 
-at::Tensor token_rows(const at::Tensor& x) { return x.reshape({-1, x.size(-1)}).contiguous(); }
+at::Tensor token_rows(const at::Tensor& x) {
+  return x.reshape({-1, x.size(-1)}).contiguous();
+}
 
 at::Tensor unflatten(const at::Tensor& y, std::vector<int64_t> leading) {
   leading.push_back(y.size(-1));
@@ -30,7 +32,8 @@ void note_tile(RunCounters& counters, int64_t rows) {
 }
 
 // y = x w^T + bias, with w widened by `widen(first_row, rows, out)` one tile at a time.
-at::Tensor tiled_linear(const at::Tensor& x, int64_t n, const at::Tensor& bias, RunCounters& counters,
+at::Tensor tiled_linear(const at::Tensor& x, int64_t n, const at::Tensor& bias,
+                        RunCounters& counters,
                         const std::function<void(int64_t, int64_t, at::Tensor&)>& widen) {
   at::Tensor y = at::empty({x.size(0), n}, x.options());
   at::Tensor tile = at::empty({std::min(kTileRows, n), x.size(1)}, x.options());
@@ -66,15 +69,19 @@ SiteCodes load_codes(const Site& site, WeightSource& source, const LinearContext
     const Weight weight = source.get(site.weight_name(i));
     if (!weight.quantized() || weight.q.sizes() != at::IntArrayRef({matrix.n, matrix.k})) {
       throw Error(fmt::format("{} is not quantized like the rest of {}", matrix.name, site.name),
-                  "one scheme for all matrices that read the same input", "quantize the model again");
+                  "one scheme for all matrices that read the same input",
+                  "quantize the model again");
     }
     codes.q.narrow(0, row, matrix.n).copy_(weight.q);
     codes.scale.narrow(0, row, matrix.n).copy_(weight.scale.reshape({-1}));
-    if (i > 0 && (weight.dynamic != codes.dynamic ||
-                  weight.input_scale.defined() != codes.input_scale.defined() ||
-                  (weight.input_scale.defined() && !at::equal(weight.input_scale, codes.input_scale)))) {
-      throw Error(fmt::format("{} has another input scale than its neighbours in {}", matrix.name, site.name),
-                  "one input scale for all matrices that read the same input", "quantize the model again");
+    if (i > 0 &&
+        (weight.dynamic != codes.dynamic ||
+         weight.input_scale.defined() != codes.input_scale.defined() ||
+         (weight.input_scale.defined() && !at::equal(weight.input_scale, codes.input_scale)))) {
+      throw Error(fmt::format("{} has another input scale than its neighbours in {}", matrix.name,
+                              site.name),
+                  "one input scale for all matrices that read the same input",
+                  "quantize the model again");
     }
     codes.dynamic = weight.dynamic;
     codes.input_scale = weight.input_scale;
@@ -92,7 +99,8 @@ Int8Linear::Int8Linear(const SiteCodes& codes, LinearContext context)
       scale_(codes.scale.to(context_.device)),
       bias_(codes.bias) {
   if (codes.input_scale.defined()) {
-    input_scale_ = codes.input_scale.to(at::TensorOptions(at::kFloat).device(context_.device)).reshape({1});
+    input_scale_ =
+        codes.input_scale.to(at::TensorOptions(at::kFloat).device(context_.device)).reshape({1});
   }
   if (context_.device.is_cpu()) {
     packed_.emplace(codes.q.data_ptr<int8_t>(), n_, k_);
@@ -163,13 +171,14 @@ at::Tensor PackedLinear::forward(const Activation& input) {
     if (m <= 8) {
       y = at::empty({m, n}, x.options());
       cuda::w8a16_gemv(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
-                       bias_.defined() ? bias_.data_ptr() : nullptr, x.data_ptr(), cuda_type(x), m, n, k,
-                       y.data_ptr(), current_cuda_stream());
+                       bias_.defined() ? bias_.data_ptr() : nullptr, x.data_ptr(), cuda_type(x), m,
+                       n, k, y.data_ptr(), current_cuda_stream());
     } else {
-      y = tiled_linear(x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
-        cuda::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row, rows, k,
-                              cuda_type(out), out.data_ptr(), current_cuda_stream());
-      });
+      y = tiled_linear(
+          x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
+            cuda::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row,
+                                  rows, k, cuda_type(out), out.data_ptr(), current_cuda_stream());
+          });
     }
 #endif
   } else if (m <= cpu::kFewRows) {
@@ -177,10 +186,11 @@ at::Tensor PackedLinear::forward(const Activation& input) {
     cpu::w8a16_gemm(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(), data_or_null(bias_),
                     x.data_ptr<float>(), m, n, k, y.data_ptr<float>());
   } else {
-    y = tiled_linear(x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
-      cpu::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row, rows, k,
-                           out.data_ptr<float>());
-    });
+    y = tiled_linear(
+        x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
+          cpu::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row,
+                               rows, k, out.data_ptr<float>());
+        });
   }
   return unflatten(y, input.leading);
 }
@@ -193,7 +203,8 @@ KeptLinear::KeptLinear(const Site& site, WeightSource& source, LinearContext con
     : context_(std::move(context)) {
   const at::ScalarType stored = source.get(site.weight_name(0)).dense.scalar_type();
   // On the GPU the compute dtype is a 16-bit one and the GEMM reads it directly.
-  auto loaded = load_dense(site, source, context_.device.is_cpu() ? stored : context_.compute, context_.device);
+  auto loaded = load_dense(site, source, context_.device.is_cpu() ? stored : context_.compute,
+                           context_.device);
   weight_ = std::move(loaded.weight);
   bias_ = load_bias(site, source, context_.compute, context_.device);
 }
@@ -205,8 +216,8 @@ at::Tensor KeptLinear::forward(const Activation& input) {
   const bool half = weight_.scalar_type() == at::kHalf && x.scalar_type() == at::kFloat;
   if (half && m <= cpu::kFewRows) {
     at::Tensor y = at::empty({m, n}, at::kFloat);
-    cpu::f16_gemm(reinterpret_cast<const uint16_t*>(weight_.data_ptr<at::Half>()), data_or_null(bias_),
-                  x.data_ptr<float>(), m, n, k, y.data_ptr<float>());
+    cpu::f16_gemm(reinterpret_cast<const uint16_t*>(weight_.data_ptr<at::Half>()),
+                  data_or_null(bias_), x.data_ptr<float>(), m, n, k, y.data_ptr<float>());
     return unflatten(y, input.leading);
   }
   const auto widen = [&](int64_t row, int64_t rows, at::Tensor& out) {
@@ -215,6 +226,8 @@ at::Tensor KeptLinear::forward(const Activation& input) {
   return unflatten(tiled_linear(x, n, bias_, *context_.counters, widen), input.leading);
 }
 
-uint64_t KeptLinear::bytes() const { return weight_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0); }
+uint64_t KeptLinear::bytes() const {
+  return weight_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0);
+}
 
 }  // namespace octet

@@ -1,4 +1,5 @@
-// The quantized and kept precisions of a site. None of them ever holds a widened copy of a whole weight.
+// The quantized and kept precisions of a site. None of them ever holds a widened copy of a whole
+// weight.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -14,11 +15,11 @@ namespace octet {
 
 /// What the linears of one model did; shared by all of them.
 struct RunCounters {
-  std::atomic<int64_t> int8_gemms{0};             ///< linears run with integer dot products
-  std::atomic<int64_t> packed_gemms{0};           ///< weight-only linears run on packed weights
-  std::atomic<int64_t> widened_tiles{0};          ///< tiles of weight rows widened to float
-  std::atomic<int64_t> largest_tile_rows{0};      ///< rows of the largest such tile
-  std::atomic<int64_t> materialized_weights{0};   ///< quantized weights widened whole: always 0
+  std::atomic<int64_t> int8_gemms{0};            ///< linears run with integer dot products
+  std::atomic<int64_t> packed_gemms{0};          ///< weight-only linears run on packed weights
+  std::atomic<int64_t> widened_tiles{0};         ///< tiles of weight rows widened to float
+  std::atomic<int64_t> largest_tile_rows{0};     ///< rows of the largest such tile
+  std::atomic<int64_t> materialized_weights{0};  ///< quantized weights widened whole: always 0
 };
 
 /// Where and how the linears run.
@@ -28,8 +29,9 @@ struct LinearContext {
   std::shared_ptr<RunCounters> counters = std::make_shared<RunCounters>();
 };
 
-/// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N], bias in the compute dtype or undefined,
-/// input_scale float32 [1] or undefined. Error when the site's matrices disagree in scheme or input scale.
+/// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N], bias in the compute dtype or
+/// undefined, input_scale float32 [1] or undefined. Error when the site's matrices disagree in
+/// scheme or input scale.
 struct SiteCodes {
   at::Tensor q, scale, bias, input_scale;
   bool dynamic = false;
@@ -72,7 +74,8 @@ class PackedLinear : public Linear {
   at::Tensor q_, scale_, bias_;
 };
 
-/// A float weight kept in its stored dtype (an FP16 head under FP32 compute), widened as PackedLinear does.
+/// A float weight kept in its stored dtype (an FP16 head under FP32 compute), widened as
+/// PackedLinear does.
 class KeptLinear : public Linear {
  public:
   KeptLinear(const Site& site, WeightSource& source, LinearContext context);

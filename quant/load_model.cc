@@ -42,6 +42,8 @@ std::string stored_scheme(const Topology& topology, QuantizedSource& source) {
     }
   }
   if (schemes.empty()) return "fp16";
+  // Static directories may quantize single sites per token (quantize --outlier-ratio).
+  if (schemes.contains("w8a8-static")) schemes.erase("w8a8-dynamic");
   return schemes.size() == 1 ? *schemes.begin() : "mixed";
 }
 
@@ -51,7 +53,8 @@ at::ScalarType parse_dtype(const std::string& name) {
   if (name == "float32") return at::kFloat;
   if (name == "bfloat16") return at::kBFloat16;
   if (name == "float16") return at::kHalf;
-  throw UsageError(fmt::format("dtype \"{}\"", name), "float32, bfloat16 or float16", "choose one of them");
+  throw UsageError(fmt::format("dtype \"{}\"", name), "float32, bfloat16 or float16",
+                   "choose one of them");
 }
 
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
@@ -62,18 +65,21 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
   const at::Device device = open_device(options.device);
   ExecutorOptions execution{options.compute, device, false};
   if (!loaded.config.quantized) {
-    loaded.scheme = options.compute == at::kFloat ? "float32" : options.compute == at::kHalf ? "float16" : "bfloat16";
+    loaded.scheme = options.compute == at::kFloat  ? "float32"
+                    : options.compute == at::kHalf ? "float16"
+                                                   : "bfloat16";
     loaded.executor = std::make_unique<Executor>(loaded.model->topology(), open_weights(path),
                                                  float_factory(options.compute, device), execution);
   } else {
     auto source = std::make_shared<QuantizedSource>(path);
-    execution.compute = device.is_cpu() ? at::kFloat : options.compute == at::kFloat ? at::kHalf : options.compute;
+    execution.compute = device.is_cpu()                 ? at::kFloat
+                        : options.compute == at::kFloat ? at::kHalf
+                                                        : options.compute;
     execution.keep_stored_tables = device.is_cpu();
     loaded.scheme = stored_scheme(loaded.model->topology(), *source);
     const LinearContext context{execution.compute, device, loaded.counters};
-    loaded.executor = std::make_unique<Executor>(
-        loaded.model->topology(), source,
-        stored_factory(source.get(), context), execution);
+    loaded.executor = std::make_unique<Executor>(loaded.model->topology(), source,
+                                                 stored_factory(source.get(), context), execution);
   }
   if (options.load) loaded.executor->load_all();
   return loaded;

@@ -11,20 +11,23 @@
 namespace octet {
 
 struct LoadOptions {
-  at::ScalarType compute = at::kFloat;  ///< of float models; quantized ones compute in float32 on the CPU
+  at::ScalarType compute =
+      at::kFloat;  ///< of float models; quantized ones compute in float32 on the CPU
   std::string device = "cpu";
   bool load = true;  ///< false: nothing is read yet, blocks are loaded by the caller
 };
 
 struct LoadedModel {
   ModelConfig config;
-  std::string scheme;  ///< "float32", "bfloat16", ..., "w8a8-dynamic", "w8a8-static", "w8a16" or "mixed"
+  std::string
+      scheme;  ///< "float32", "bfloat16", ..., "w8a8-dynamic", "w8a8-static", "w8a16" or "mixed"
   std::unique_ptr<Model> model;
   std::unique_ptr<Executor> executor;
   std::shared_ptr<RunCounters> counters;  ///< zero for float models
 };
 
-/// Error as config, container and source give it; a CUDA device without a usable GPU is an Error, too.
+/// Error as config, container and source give it; a CUDA device without a usable GPU is an Error,
+/// too.
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 /// "float32", "bfloat16", "float16"; UsageError otherwise.

@@ -28,13 +28,15 @@ ScaleFormat scale_format(at::ScalarType dtype) {
               [](float v) { return half_to_float(static_cast<uint16_t>(float_to_half(v) + 1)); }};
     case at::kBFloat16:
       return {0x1p-126F, [](float v) { return bfloat16_to_float(float_to_bfloat16(v)); },
-              [](float v) { return bfloat16_to_float(static_cast<uint16_t>(float_to_bfloat16(v) + 1)); }};
+              [](float v) {
+                return bfloat16_to_float(static_cast<uint16_t>(float_to_bfloat16(v) + 1));
+              }};
     case at::kFloat:
       return {0x1p-126F, [](float v) { return v; },
               [](float v) { return std::nextafter(v, std::numeric_limits<float>::infinity()); }};
     default:
-      throw Error(fmt::format("scales of type {}", c10::toString(dtype)), "float16, bfloat16 or float32",
-                  "this is a defect in octet: please report it");
+      throw Error(fmt::format("scales of type {}", c10::toString(dtype)),
+                  "float16, bfloat16 or float32", "this is a defect in octet: please report it");
   }
 }
 
@@ -57,10 +59,12 @@ at::Tensor scales_of_ranges(const at::Tensor& ranges, at::ScalarType dtype) {
 
 QuantizedWeight quantize_per_channel(const at::Tensor& weight, at::ScalarType scale_dtype) {
   const at::Tensor wide = weight.to(at::kFloat);
-  const at::Tensor range = wide.numel() > 0 ? wide.abs().amax({1}, true) : at::zeros({wide.size(0), 1});
+  const at::Tensor range =
+      wide.numel() > 0 ? wide.abs().amax({1}, true) : at::zeros({wide.size(0), 1});
   const at::Tensor scale = scales_of_ranges(range, scale_dtype);
   // at::round rounds half to even; ranges too small for a scale give scale 1 and codes of 0.
-  const at::Tensor q = at::round(wide / scale.to(at::kFloat)).clamp_(-kLevels, kLevels).to(at::kChar);
+  const at::Tensor q =
+      at::round(wide / scale.to(at::kFloat)).clamp_(-kLevels, kLevels).to(at::kChar);
   return {q, scale};
 }
 
@@ -72,7 +76,8 @@ at::Tensor pack_int8(const at::Tensor& q) {
 }
 
 at::Tensor unpack_int8(const at::Tensor& packed, int64_t k, const std::string& name) {
-  if (packed.scalar_type() != at::kInt || packed.dim() != 2 || k <= 0 || packed.size(1) != (k + 3) / 4) {
+  if (packed.scalar_type() != at::kInt || packed.dim() != 2 || k <= 0 ||
+      packed.size(1) != (k + 3) / 4) {
     throw Error(fmt::format("{} does not hold {} columns of 8-bit codes", name, k),
                 "I32 [n, ceil(k/4)]", "write the directory again");
   }

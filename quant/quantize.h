@@ -15,6 +15,7 @@ struct QuantizeOptions : Options {
   std::string scheme = "w8a8-dynamic";
   std::string range = "mse";
   double percentile = 99.99;
+  double outlier_ratio = 5;
   void visit(OptionVisitor& v) override;
 };
 
@@ -22,7 +23,7 @@ struct QuantizeResult {
   std::string directory;
   std::vector<ModulePlan> plan;
   uint64_t bytes_before = 0, bytes_after = 0;  ///< of the weight files
-  bool reused = false;                         ///< the directory stood already, made from the same inputs
+  bool reused = false;  ///< the directory stood already, made from the same inputs
 };
 
 /// Writes OUT.partial/ and renames it. Errors leave nothing under OUT.

@@ -56,7 +56,8 @@ CompressedTensorsConfig::Group CompressedTensorsConfig::parse_group(const json& 
     refuse(fmt::format("weights {} of {}", weights.dump(), name),
            "8-bit symmetric integers per channel");
   }
-  if (!field(group, "output_activations").is_null()) refuse("output_activations in " + name, "null");
+  if (!field(group, "output_activations").is_null())
+    refuse("output_activations in " + name, "null");
   Group parsed;
   parsed.activations = !inputs.is_null();
   if (parsed.activations) {
@@ -72,7 +73,8 @@ CompressedTensorsConfig::Group CompressedTensorsConfig::parse_group(const json& 
   if (!targets.is_array() || targets.empty()) refuse("no targets in " + name, "a list of targets");
   for (const json& target : targets) {
     if (!target.is_string() || target.get<std::string>().size() > kLongestPattern) {
-      refuse("target " + target.dump(), fmt::format("a name of at most {} characters", kLongestPattern));
+      refuse("target " + target.dump(),
+             fmt::format("a name of at most {} characters", kLongestPattern));
     }
     const auto text = target.get<std::string>();
     if (text == "Linear") {
@@ -95,9 +97,11 @@ void CompressedTensorsConfig::refuse(const std::string& found, const std::string
               "quantize the model with octet, or with per-channel INT8 weights");
 }
 
-const CompressedTensorsConfig::Group& CompressedTensorsConfig::group_of(const std::string& module) const {
+const CompressedTensorsConfig::Group& CompressedTensorsConfig::group_of(
+    const std::string& module) const {
   for (const Group& group : groups_) {
-    if (std::find(group.names.begin(), group.names.end(), module) != group.names.end()) return group;
+    if (std::find(group.names.begin(), group.names.end(), module) != group.names.end())
+      return group;
     for (const std::regex& pattern : group.patterns) {
       if (std::regex_search(module, pattern, std::regex_constants::match_continuous)) return group;
     }
@@ -108,7 +112,9 @@ const CompressedTensorsConfig::Group& CompressedTensorsConfig::group_of(const st
   refuse(fmt::format("no target that matches {}", module), "a target for every quantized module");
 }
 
-bool CompressedTensorsConfig::dynamic(const std::string& module) const { return group_of(module).dynamic; }
+bool CompressedTensorsConfig::dynamic(const std::string& module) const {
+  return group_of(module).dynamic;
+}
 bool CompressedTensorsConfig::has_activations(const std::string& module) const {
   return group_of(module).activations;
 }
@@ -149,7 +155,8 @@ Weight QuantizedSource::get(const std::string& name) {
     weight.q = read_tensor(checkpoint_, name);
   }
   weight.scale = scale(".weight_scale");
-  if (weight.q.scalar_type() != at::kChar || weight.q.dim() != 2 || weight.scale.numel() != weight.q.size(0)) {
+  if (weight.q.scalar_type() != at::kChar || weight.q.dim() != 2 ||
+      weight.scale.numel() != weight.q.size(0)) {
     throw Error(fmt::format("codes and scales of {} that do not fit each other", name),
                 "I8 [n, k] with one scale a row", "quantize the model again");
   }

@@ -1,5 +1,6 @@
-// Reads compressed-tensors directories: symmetric INT8, int-quantized (W8A8) and pack-quantized (W8A16).
-// Format: compressed-tensors 0.20, docs/formats in this repository's docs/checkpoint-format.md.
+// Reads compressed-tensors directories: symmetric INT8, int-quantized (W8A8) and pack-quantized
+// (W8A16). Format: compressed-tensors 0.20, docs/formats in this repository's
+// docs/checkpoint-format.md.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>

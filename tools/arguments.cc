@@ -73,8 +73,9 @@ std::string describe(const Collector& collector) {
     const std::string left = option.positional ? option.name
                              : option.flag     ? "--" + option.name
                                                : fmt::format("--{} VALUE", option.name);
-    text += fmt::format("  {:<22} {}{}\n", left, option.help,
-                        option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback));
+    text +=
+        fmt::format("  {:<22} {}{}\n", left, option.help,
+                    option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback));
   }
   return text;
 }
@@ -89,7 +90,8 @@ void CommonOptions::visit(OptionVisitor& v) {
   v.field("help", "this text", help);
 }
 
-void parse_arguments(Command& command, CommonOptions& common, const std::vector<std::string>& arguments) {
+void parse_arguments(Command& command, CommonOptions& common,
+                     const std::vector<std::string>& arguments) {
   Collector collector;
   command.options().visit(collector);
   const std::vector<Described> own = collector.described;
@@ -122,15 +124,17 @@ std::string help_text(Command& command) {
   CommonOptions common;
   command.options().visit(own);
   common.visit(shared);
-  std::string text = fmt::format("{}\n\n{}\n\n{}\nCommon options:\n{}\nExamples:\n", usage_line(command, own),
-                                 command.summary(), describe(own), describe(shared));
+  std::string text =
+      fmt::format("{}\n\n{}\n\n{}\nCommon options:\n{}\nExamples:\n", usage_line(command, own),
+                  command.summary(), describe(own), describe(shared));
   for (const std::string& example : command.examples()) text += "  " + example + "\n";
   return text;
 }
 
 std::string overview_text() {
   std::string text =
-      "octet: post-training quantization and calibration\n\nusage: octet COMMAND ...\n\nCommands:\n";
+      "octet: post-training quantization and calibration\n\nusage: octet COMMAND "
+      "...\n\nCommands:\n";
   for (const auto& command : commands()) {
     text += fmt::format("  {:<12} {}\n", command->name(), command->summary());
   }
@@ -139,7 +143,8 @@ std::string overview_text() {
 
 std::string reference_markdown() {
   std::string text =
-      "# Command line\n\nMade by `octet help --markdown` from the options' declarations; a test compares.\n";
+      "# Command line\n\nMade by `octet help --markdown` from the options' declarations; a test "
+      "compares.\n";
   for (const auto& command : commands()) {
     text += fmt::format("\n## octet {}\n\n```\n{}```\n", command->name(), help_text(*command));
   }

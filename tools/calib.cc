@@ -25,18 +25,25 @@ struct ShowOptions : Options {
 class ShowCommand : public Command {
  public:
   std::string name() const override { return "calib show"; }
-  std::string summary() const override { return "list the sites of a calibration store with their ranges"; }
+  std::string summary() const override {
+    return "list the sites of a calibration store with their ranges";
+  }
   std::vector<std::string> examples() const override { return {"octet calib show calib.h5"}; }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context&) override {
     const CalibrationStore store = load_calibration(options_.store);
     nlohmann::json sites = nlohmann::json::object();
-    TextTable table(std::vector<TextTable::Column>{{"site", Align::kLeft}, {"tokens", Align::kRight}, {"absmax", Align::kRight}, {"percentile", Align::kRight}, {"mse", Align::kRight}, {"entropy", Align::kRight}});
+    TextTable table(std::vector<TextTable::Column>{{"site", Align::kLeft},
+                                                   {"tokens", Align::kRight},
+                                                   {"absmax", Align::kRight},
+                                                   {"percentile", Align::kRight},
+                                                   {"mse", Align::kRight},
+                                                   {"entropy", Align::kRight}});
     for (const auto& [name, site] : store.sites) {
       nlohmann::json ranges;
       std::vector<std::string> row = {name, fmt::format("{}", site.token_count())};
-      for (const RangeMethod method :
-           {RangeMethod::kAbsmax, RangeMethod::kPercentile, RangeMethod::kMse, RangeMethod::kEntropy}) {
+      for (const RangeMethod method : {RangeMethod::kAbsmax, RangeMethod::kPercentile,
+                                       RangeMethod::kMse, RangeMethod::kEntropy}) {
         const double range = find_range(site.values, method, options_.percentile);
         ranges[octet::name(method)] = range;
         row.push_back(fmt::format("{:.4g}", range));
@@ -46,10 +53,14 @@ class ShowCommand : public Command {
     }
     const auto provenance = nlohmann::json::parse(store.provenance, nullptr, false);
     if (common.json) {
-      fmt::print("{}\n", nlohmann::json{{"provenance", provenance}, {"units", store.units},
-                                        {"units_total", store.units_total}, {"sites", sites}}.dump());
+      fmt::print("{}\n", nlohmann::json{{"provenance", provenance},
+                                        {"units", store.units},
+                                        {"units_total", store.units_total},
+                                        {"sites", sites}}
+                             .dump());
     } else {
-      fmt::print("{}\n{} of {} units\n{}", store.provenance, store.units.size(), store.units_total, table.text());
+      fmt::print("{}\n{} of {} units\n{}", store.provenance, store.units.size(), store.units_total,
+                 table.text());
     }
     return 0;
   }
@@ -70,7 +81,9 @@ struct MergeOptions : Options {
 class MergeCommand : public Command {
  public:
   std::string name() const override { return "calib merge"; }
-  std::string summary() const override { return "join the shards of one calibration to the very numbers of a single run"; }
+  std::string summary() const override {
+    return "join the shards of one calibration to the very numbers of a single run";
+  }
   std::vector<std::string> examples() const override {
     return {"octet calib merge calib-0.h5 calib-1.h5 --out calib.h5"};
   }
@@ -80,9 +93,11 @@ class MergeCommand : public Command {
     const CalibrationStore store = merge_files({options_.stores.begin(), options_.stores.end()});
     save(store, options_.out);
     if (common.json) {
-      fmt::print("{}\n", nlohmann::json{{"file", options_.out}, {"units", store.units.size()}}.dump());
+      fmt::print("{}\n",
+                 nlohmann::json{{"file", options_.out}, {"units", store.units.size()}}.dump());
     } else {
-      fmt::print("wrote: {} ({} units of {} shards)\n", options_.out, store.units.size(), options_.stores.size());
+      fmt::print("wrote: {} ({} units of {} shards)\n", options_.out, store.units.size(),
+                 options_.stores.size());
     }
     return 0;
   }
@@ -93,7 +108,11 @@ class MergeCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_calib_show_command() { return std::make_unique<ShowCommand>(); }
-std::unique_ptr<Command> make_calib_merge_command() { return std::make_unique<MergeCommand>(); }
+std::unique_ptr<Command> make_calib_show_command() {
+  return std::make_unique<ShowCommand>();
+}
+std::unique_ptr<Command> make_calib_merge_command() {
+  return std::make_unique<MergeCommand>();
+}
 
 }  // namespace octet

@@ -12,7 +12,9 @@ namespace {
 class CalibrateCommand : public Command {
  public:
   std::string name() const override { return "calibrate"; }
-  std::string summary() const override { return "run sample text through a float model and store its activation ranges"; }
+  std::string summary() const override {
+    return "run sample text through a float model and store its activation ranges";
+  }
   std::vector<std::string> examples() const override {
     return {"octet calibrate model-fp16 --data text.txt --out calib.h5",
             "octet calibrate model-fp16 --data text.txt --shard 0/4 --out calib-0.h5"};
@@ -22,12 +24,15 @@ class CalibrateCommand : public Command {
     const CalibrateResult result = calibrate(options_, context);
     const CalibrationStore& store = result.store;
     if (common.json) {
-      fmt::print("{}\n", nlohmann::json{{"file", options_.out}, {"sites", store.sites.size()},
-                                        {"units", store.units.size()}, {"units_total", store.units_total},
-                                        {"reused", result.reused}}.dump());
+      fmt::print("{}\n", nlohmann::json{{"file", options_.out},
+                                        {"sites", store.sites.size()},
+                                        {"units", store.units.size()},
+                                        {"units_total", store.units_total},
+                                        {"reused", result.reused}}
+                             .dump());
     } else {
-      fmt::print("{}: {} ({} sites, {} of {} units)\n", result.reused ? "unchanged" : "wrote", options_.out,
-                 store.sites.size(), store.units.size(), store.units_total);
+      fmt::print("{}: {} ({} sites, {} of {} units)\n", result.reused ? "unchanged" : "wrote",
+                 options_.out, store.sites.size(), store.units.size(), store.units_total);
     }
     return 0;
   }
@@ -38,6 +43,8 @@ class CalibrateCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_calibrate_command() { return std::make_unique<CalibrateCommand>(); }
+std::unique_ptr<Command> make_calibrate_command() {
+  return std::make_unique<CalibrateCommand>();
+}
 
 }  // namespace octet

@@ -23,7 +23,7 @@ void on_signal(int) {
 
 void catch_signals(StopToken& stop) {
   active_stop = &stop;
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = on_signal;
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
@@ -36,7 +36,8 @@ std::unique_ptr<Command> find_command(const std::vector<std::string>& arguments,
     words = command->name() == two ? 2 : 1;
     if (command->name() == two || command->name() == arguments[0]) return std::move(command);
   }
-  throw UsageError(fmt::format("command \"{}\"", arguments[0]), "a command of octet's", "see octet --help");
+  throw UsageError(fmt::format("command \"{}\"", arguments[0]), "a command of octet's",
+                   "see octet --help");
 }
 
 int dispatch(const std::vector<std::string>& arguments) {
@@ -53,16 +54,18 @@ int dispatch(const std::vector<std::string>& arguments) {
   size_t words = 1;
   const auto command = find_command(arguments, words);
   CommonOptions common;
-  parse_arguments(*command, common, {arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()});
+  parse_arguments(*command, common,
+                  {arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()});
   if (common.help) {
     std::fputs(help_text(*command).c_str(), stdout);
     return 0;
   }
   if (common.threads < 0 || common.threads > 4096) {
-    throw UsageError(fmt::format("--threads {}", common.threads), "0..4096", "leave it out to use all cores");
+    throw UsageError(fmt::format("--threads {}", common.threads), "0..4096",
+                     "leave it out to use all cores");
   }
-  const int threads =
-      common.threads > 0 ? static_cast<int>(common.threads) : static_cast<int>(std::thread::hardware_concurrency());
+  const int threads = common.threads > 0 ? static_cast<int>(common.threads)
+                                         : static_cast<int>(std::thread::hardware_concurrency());
   at::set_num_threads(threads);
   omp_set_num_threads(threads);
   Log log(common.quiet);
@@ -89,7 +92,9 @@ int run_cli(const std::vector<std::string>& arguments) {
   } catch (const c10::Error& e) {
     log.error(fmt::format("found a failure in LibTorch: {}", e.what_without_backtrace()));
   } catch (const std::bad_alloc&) {
-    log.error("found too little memory; expected enough for the model; remedy: use a smaller model or batch");
+    log.error(
+        "found too little memory; expected enough for the model; remedy: use a smaller model or "
+        "batch");
   } catch (const std::exception& e) {
     log.error(fmt::format("found an unexpected failure: {}", e.what()));
   }

@@ -30,12 +30,14 @@ class Command {
 
 std::vector<std::unique_ptr<Command>> commands();
 
-/// Fills both from the arguments behind the command's name. Unknown flags, missing operands and bad values are UsageErrors.
-void parse_arguments(Command& command, CommonOptions& common, const std::vector<std::string>& arguments);
+/// Fills both from the arguments behind the command's name. Unknown flags, missing operands and bad
+/// values are UsageErrors.
+void parse_arguments(Command& command, CommonOptions& common,
+                     const std::vector<std::string>& arguments);
 
-std::string help_text(Command& command);   ///< of `octet COMMAND --help`
-std::string overview_text();               ///< of `octet --help`
-std::string reference_markdown();          ///< docs/cli.md
+std::string help_text(Command& command);  ///< of `octet COMMAND --help`
+std::string overview_text();              ///< of `octet --help`
+std::string reference_markdown();         ///< docs/cli.md
 
 /// Parses, runs and reports errors: 0, 2 for usage, 130 when interrupted, 1 for the rest.
 int run_cli(const std::vector<std::string>& arguments);

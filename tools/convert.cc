@@ -11,7 +11,9 @@ namespace {
 class ConvertCommand : public Command {
  public:
   std::string name() const override { return "convert"; }
-  std::string summary() const override { return "write a model in another container, e.g. GGUF to a Hugging Face directory"; }
+  std::string summary() const override {
+    return "write a model in another container, e.g. GGUF to a Hugging Face directory";
+  }
   std::vector<std::string> examples() const override {
     return {"octet convert model.gguf --to safetensors --dtype float16 --out model-fp16"};
   }
@@ -19,11 +21,13 @@ class ConvertCommand : public Command {
   int run(const CommonOptions& common, Context& context) override {
     const ConvertResult result = convert(options_, context);
     if (common.json) {
-      fmt::print("{}\n", nlohmann::json{{"directory", result.directory}, {"bytes", result.bytes},
-                                        {"reused", result.reused}}.dump());
+      fmt::print("{}\n", nlohmann::json{{"directory", result.directory},
+                                        {"bytes", result.bytes},
+                                        {"reused", result.reused}}
+                             .dump());
     } else {
-      fmt::print("{}: {} ({:.1f} MB of weights)\n", result.reused ? "unchanged" : "wrote", result.directory,
-                 static_cast<double>(result.bytes) / 1e6);
+      fmt::print("{}: {} ({:.1f} MB of weights)\n", result.reused ? "unchanged" : "wrote",
+                 result.directory, static_cast<double>(result.bytes) / 1e6);
     }
     return 0;
   }
@@ -34,6 +38,8 @@ class ConvertCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_convert_command() { return std::make_unique<ConvertCommand>(); }
+std::unique_ptr<Command> make_convert_command() {
+  return std::make_unique<ConvertCommand>();
+}
 
 }  // namespace octet

@@ -23,8 +23,11 @@ nlohmann::json to_json(const Evaluation& e, const EvalOptions& options) {
                            {"materialized_weights", e.materialized_weights}}}};
   if (e.scores.has_reference) {
     json["reference"] = options.reference;
-    json["kl"] = {{"mean", e.scores.kl_mean}, {"mean_se", e.scores.kl_mean_se}, {"p99", e.scores.kl_p99},
-                  {"p99.9", e.scores.kl_p999}, {"max", e.scores.kl_max}};
+    json["kl"] = {{"mean", e.scores.kl_mean},
+                  {"mean_se", e.scores.kl_mean_se},
+                  {"p99", e.scores.kl_p99},
+                  {"p99.9", e.scores.kl_p999},
+                  {"max", e.scores.kl_max}};
     json["same_top1"] = e.scores.same_top1;
   }
   return json;
@@ -32,25 +35,28 @@ nlohmann::json to_json(const Evaluation& e, const EvalOptions& options) {
 
 void print(const Evaluation& e) {
   const Comparison& s = e.scores;
-  fmt::print("scheme      {}\nperplexity  {:.4f} +- {:.4f}\n", e.scheme, s.perplexity, s.perplexity_se);
+  fmt::print("scheme      {}\nperplexity  {:.4f} +- {:.4f}\n", e.scheme, s.perplexity,
+             s.perplexity_se);
   if (s.has_reference) {
-    fmt::print("reference   {:.4f}; ln ratio {:+.5f}, 95 % interval [{:+.5f}, {:+.5f}]\n", s.ref_perplexity, s.ln_ratio,
-               s.ln_ratio_low, s.ln_ratio_high);
-    fmt::print("KL (nats)   mean {:.6f} +- {:.6f}, 99 % {:.4f}, 99.9 % {:.4f}, max {:.4f}\n", s.kl_mean, s.kl_mean_se,
-               s.kl_p99, s.kl_p999, s.kl_max);
+    fmt::print("reference   {:.4f}; ln ratio {:+.5f}, 95 % interval [{:+.5f}, {:+.5f}]\n",
+               s.ref_perplexity, s.ln_ratio, s.ln_ratio_low, s.ln_ratio_high);
+    fmt::print("KL (nats)   mean {:.6f} +- {:.6f}, 99 % {:.4f}, 99.9 % {:.4f}, max {:.4f}\n",
+               s.kl_mean, s.kl_mean_se, s.kl_p99, s.kl_p999, s.kl_max);
     fmt::print("same top-1  {:.2f} % +- {:.2f}\n", 100 * s.same_top1, 100 * s.same_top1_se);
   }
   fmt::print("signature   {}\n", e.signature);
   if (e.int8_gemms + e.packed_gemms > 0) {
-    fmt::print("linears     {} integer, {} weight-only, {} weights dequantized whole\n", e.int8_gemms, e.packed_gemms,
-               e.materialized_weights);
+    fmt::print("linears     {} integer, {} weight-only, {} weights dequantized whole\n",
+               e.int8_gemms, e.packed_gemms, e.materialized_weights);
   }
 }
 
 class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
-  std::string summary() const override { return "perplexity of a model, and its divergence from a reference"; }
+  std::string summary() const override {
+    return "perplexity of a model, and its divergence from a reference";
+  }
   std::vector<std::string> examples() const override {
     return {"octet eval model-fp16 --data test.txt --length 1024",
             "octet eval model-w8a8 --data test.txt --reference model-fp16 --json"};
@@ -72,6 +78,8 @@ class EvalCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_eval_command() { return std::make_unique<EvalCommand>(); }
+std::unique_ptr<Command> make_eval_command() {
+  return std::make_unique<EvalCommand>();
+}
 
 }  // namespace octet

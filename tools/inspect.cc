@@ -34,7 +34,8 @@ int64_t count_of(const std::vector<int64_t>& shape) {
 
 std::map<std::string, Stored> stored_by_dtype(const std::string& model) {
   std::map<std::string, Stored> by_dtype;
-  const auto add = [&by_dtype](const std::string& dtype, const std::vector<int64_t>& shape, uint64_t bytes) {
+  const auto add = [&by_dtype](const std::string& dtype, const std::vector<int64_t>& shape,
+                               uint64_t bytes) {
     Stored& sum = by_dtype[dtype];
     ++sum.tensors;
     sum.elements += count_of(shape);
@@ -42,7 +43,8 @@ std::map<std::string, Stored> stored_by_dtype(const std::string& model) {
   };
   if (is_gguf(model)) {
     const GgufFile file(model);
-    for (const auto& [name, tensor] : file.tensors()) add(traits(tensor.type).name, tensor.shape, tensor.size);
+    for (const auto& [name, tensor] : file.tensors())
+      add(traits(tensor.type).name, tensor.shape, tensor.size);
   } else {
     const Checkpoint checkpoint(model);
     for (const auto& [name, location] : checkpoint.tensors()) {
@@ -68,12 +70,16 @@ int64_t bytes_under(const Topology& topology, const std::string& scheme) {
   return bytes;
 }
 
-std::string megabytes(double bytes) { return fmt::format("{:.1f} MB", bytes / 1e6); }
+std::string megabytes(double bytes) {
+  return fmt::format("{:.1f} MB", bytes / 1e6);
+}
 
 class InspectCommand : public Command {
  public:
   std::string name() const override { return "inspect"; }
-  std::string summary() const override { return "architecture, parameters, bytes now and under each scheme"; }
+  std::string summary() const override {
+    return "architecture, parameters, bytes now and under each scheme";
+  }
   std::vector<std::string> examples() const override {
     return {"octet inspect model-fp16", "octet inspect model.gguf --json"};
   }
@@ -86,15 +92,19 @@ class InspectCommand : public Command {
     nlohmann::json kept = nlohmann::json::object(), by_dtype = nlohmann::json::object(), schemes;
     int64_t quantized = 0;
     for (const ModulePlan& module : plan_modules(topology)) {
-      if (module.quantized) ++quantized;
-      else kept[module.module] = module.reason;
+      if (module.quantized)
+        ++quantized;
+      else
+        kept[module.module] = module.reason;
     }
     for (const Table& table : topology.tables) kept[table.name] = "embedding";
     kept["norms"] = fmt::format("{} normalization weights", topology.norms.size());
     for (const auto& [dtype, sum] : stored) {
-      by_dtype[dtype] = {{"tensors", sum.tensors}, {"elements", sum.elements}, {"bytes", sum.bytes}};
+      by_dtype[dtype] = {
+          {"tensors", sum.tensors}, {"elements", sum.elements}, {"bytes", sum.bytes}};
     }
-    for (const std::string& scheme : scheme_names()) schemes[scheme] = bytes_under(topology, scheme);
+    for (const std::string& scheme : scheme_names())
+      schemes[scheme] = bytes_under(topology, scheme);
     const nlohmann::json result = {{"model", options_.model},
                                    {"architecture", config.architecture},
                                    {"parameters", parameter_count(topology)},
@@ -106,8 +116,10 @@ class InspectCommand : public Command {
                                    {"bytes_under", schemes},
                                    {"linear_layers_to_quantize", quantized},
                                    {"kept", kept}};
-    if (common.json) fmt::print("{}\n", result.dump());
-    else print(result);
+    if (common.json)
+      fmt::print("{}\n", result.dump());
+    else
+      print(result);
     return 0;
   }
 
@@ -117,24 +129,34 @@ class InspectCommand : public Command {
                r["architecture"].get<std::string>(), r["blocks"].get<int64_t>(),
                r["parameters"].get<double>() / 1e6, r["tied_embeddings"] ? ", tied embeddings" : "",
                r["quantized_already"] ? ", quantized already" : "");
-    TextTable dtypes(std::vector<TextTable::Column>{{"dtype", Align::kLeft}, {"tensors", Align::kRight}, {"elements", Align::kRight}, {"bytes", Align::kRight}});
+    TextTable dtypes(std::vector<TextTable::Column>{{"dtype", Align::kLeft},
+                                                    {"tensors", Align::kRight},
+                                                    {"elements", Align::kRight},
+                                                    {"bytes", Align::kRight}});
     for (const auto& [dtype, sum] : r["dtypes"].items()) {
-      dtypes.add({dtype, sum["tensors"].dump(), sum["elements"].dump(), megabytes(sum["bytes"].get<double>())});
+      dtypes.add({dtype, sum["tensors"].dump(), sum["elements"].dump(),
+                  megabytes(sum["bytes"].get<double>())});
     }
-    TextTable schemes(std::vector<TextTable::Column>{{"scheme", Align::kLeft}, {"weights", Align::kRight}, {"of fp16", Align::kRight}});
+    TextTable schemes(std::vector<TextTable::Column>{
+        {"scheme", Align::kLeft}, {"weights", Align::kRight}, {"of fp16", Align::kRight}});
     const double fp16 = r["bytes_under"]["fp16"].get<double>();
     for (const auto& [scheme, bytes] : r["bytes_under"].items()) {
-      schemes.add({scheme, megabytes(bytes.get<double>()), fmt::format("{:.1f} %", 100 * bytes.get<double>() / fp16)});
+      schemes.add({scheme, megabytes(bytes.get<double>()),
+                   fmt::format("{:.1f} %", 100 * bytes.get<double>() / fp16)});
     }
-    fmt::print("{}\non disk now {}\n\n{}\n{} linear layers would be quantized; kept:\n", dtypes.text(),
-               megabytes(r["bytes_now"].get<double>()), schemes.text(), r["linear_layers_to_quantize"].get<int64_t>());
-    for (const auto& [module, reason] : r["kept"].items()) fmt::print("  {}: {}\n", module, reason.get<std::string>());
+    fmt::print("{}\non disk now {}\n\n{}\n{} linear layers would be quantized; kept:\n",
+               dtypes.text(), megabytes(r["bytes_now"].get<double>()), schemes.text(),
+               r["linear_layers_to_quantize"].get<int64_t>());
+    for (const auto& [module, reason] : r["kept"].items())
+      fmt::print("  {}: {}\n", module, reason.get<std::string>());
   }
   InspectOptions options_;
 };
 
 }  // namespace
 
-std::unique_ptr<Command> make_inspect_command() { return std::make_unique<InspectCommand>(); }
+std::unique_ptr<Command> make_inspect_command() {
+  return std::make_unique<InspectCommand>();
+}
 
 }  // namespace octet

@@ -1,3 +1,5 @@
 #include "tools/command.h"
 
-int main(int argc, char** argv) { return octet::run_cli({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  return octet::run_cli({argv + 1, argv + argc});
+}

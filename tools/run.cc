@@ -10,9 +10,13 @@ namespace {
 class RunCommand : public Command {
  public:
   std::string name() const override { return "run"; }
-  std::string summary() const override { return "calibrate, quantize, evaluate, time and report as one job that resumes"; }
+  std::string summary() const override {
+    return "calibrate, quantize, evaluate, time and report as one job that resumes";
+  }
   std::vector<std::string> examples() const override {
-    return {"octet run model-fp16 --calib-data calib.txt --eval-data test.txt --schemes w8a8-dynamic,w8a16 --out report"};
+    return {
+        "octet run model-fp16 --calib-data calib.txt --eval-data test.txt --schemes "
+        "w8a8-dynamic,w8a16 --out report"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
@@ -32,6 +36,8 @@ class RunCommand : public Command {
 
 }  // namespace
 
-std::unique_ptr<Command> make_run_command() { return std::make_unique<RunCommand>(); }
+std::unique_ptr<Command> make_run_command() {
+  return std::make_unique<RunCommand>();
+}
 
 }  // namespace octet

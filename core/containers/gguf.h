@@ -13,30 +13,40 @@
 namespace octet {
 
 /// Values are the type numbers of the file format. Only these can be dequantized.
-enum class GgmlType : uint32_t { kF32 = 0, kF16 = 1, kQ4_0 = 2, kQ4_1 = 3, kQ8_0 = 8, kQ4_K = 12, kQ6_K = 14, kBF16 = 30 };
+enum class GgmlType : uint32_t {
+  kF32 = 0,
+  kF16 = 1,
+  kQ4_0 = 2,
+  kQ4_1 = 3,
+  kQ8_0 = 8,
+  kQ4_K = 12,
+  kQ6_K = 14,
+  kBF16 = 30
+};
 
 struct GgmlTypeTraits {
   const char* name;
-  int64_t block;   ///< weights a block
-  int64_t bytes;   ///< bytes a block
+  int64_t block;  ///< weights a block
+  int64_t bytes;  ///< bytes a block
 };
 /// Error for types outside GgmlType.
 GgmlTypeTraits traits(GgmlType type);
 
 class GgufFile {
  public:
-  /// Numbers are widened: unsigned and signed integers to int64 (u64 above int64's maximum is an Error),
-  /// floats to double.
-  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>,
-                             std::vector<std::string>, std::vector<bool>>;
+  /// Numbers are widened: unsigned and signed integers to int64 (u64 above int64's maximum is an
+  /// Error), floats to double.
+  using Value = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>,
+                             std::vector<double>, std::vector<std::string>, std::vector<bool>>;
   struct Tensor {
     std::string name;
     GgmlType type;
     std::vector<int64_t> shape;  ///< outermost first (reversed from the file), rank 1 to 4
     uint64_t begin, size;        ///< byte range in the file
   };
-  /// Checks the whole header (magic, version 3, counts against the file's size, string lengths, duplicate
-  /// keys and names, alignment a power of two, offsets aligned, in bounds and not overlapping).
+  /// Checks the whole header (magic, version 3, counts against the file's size, string lengths,
+  /// duplicate keys and names, alignment a power of two, offsets aligned, in bounds and not
+  /// overlapping).
   explicit GgufFile(const std::filesystem::path& path);
   const std::map<std::string, Value>& metadata() const { return metadata_; }
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }

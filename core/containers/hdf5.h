@@ -10,7 +10,8 @@
 
 namespace octet {
 
-/// Paths are "/group/name"; groups are made on the way. Datasets are chunked with Fletcher32 checksums.
+/// Paths are "/group/name"; groups are made on the way. Datasets are chunked with Fletcher32
+/// checksums.
 class Hdf5Writer {
  public:
   explicit Hdf5Writer(const std::filesystem::path& path);

@@ -1,4 +1,5 @@
-// safetensors: u64 header length, JSON header, data. Format: huggingface/safetensors, README "Format".
+// safetensors: u64 header length, JSON header, data. Format: huggingface/safetensors, README
+// "Format".
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -14,8 +15,8 @@
 namespace octet {
 
 /// One .safetensors file. The constructor checks the whole header (every rule of the Rust reference
-/// implementation, and duplicate keys, JSON depth, rank and count limits) before anything is allocated by
-/// its word; any violation is an Error naming the file and the tensor.
+/// implementation, and duplicate keys, JSON depth, rank and count limits) before anything is
+/// allocated by its word; any violation is an Error naming the file and the tensor.
 class SafetensorsFile {
  public:
   struct Entry {
@@ -36,8 +37,8 @@ class SafetensorsFile {
 };
 
 /// All tensors of a Hugging Face directory: model.safetensors, or the shards that
-/// model.safetensors.index.json names (names with a path separator, missing shards, and tensors that
-/// are not where the index says are Errors). Reads headers only until read() is called.
+/// model.safetensors.index.json names (names with a path separator, missing shards, and tensors
+/// that are not where the index says are Errors). Reads headers only until read() is called.
 class Checkpoint {
  public:
   explicit Checkpoint(const std::filesystem::path& directory);
@@ -55,10 +56,10 @@ class Checkpoint {
   std::map<std::string, Location> tensors_;
 };
 
-/// Writes one .safetensors file: header first (so all tensors are declared at construction), then the
-/// tensors in any order, each whole or in pieces; commit() checks that every byte was written. Space is
-/// reserved at construction. Layout as the Rust writer: descending dtype alignment, then name; header
-/// padded with spaces to 8; {"format":"pt"} in __metadata__ unless given.
+/// Writes one .safetensors file: header first (so all tensors are declared at construction), then
+/// the tensors in any order, each whole or in pieces; commit() checks that every byte was written.
+/// Space is reserved at construction. Layout as the Rust writer: descending dtype alignment, then
+/// name; header padded with spaces to 8; {"format":"pt"} in __metadata__ unless given.
 class SafetensorsWriter {
  public:
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,

@@ -14,17 +14,23 @@ void add_block(Topology& topology, const ModelConfig& c, int block) {
   const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
   const Id first = static_cast<Id>(topology.sites.size());
   const Id norm = static_cast<Id>(topology.norms.size());
-  topology.sites.push_back({block, attn + "qkv_proj",
+  topology.sites.push_back({block,
+                            attn + "qkv_proj",
                             {{attn + "q_proj", q, c.hidden, c.attention_bias},
                              {attn + "k_proj", kv, c.hidden, c.attention_bias},
-                             {attn + "v_proj", kv, c.hidden, c.attention_bias}}, ""});
-  topology.sites.push_back({block, attn + "o_proj", {{attn + "o_proj", c.hidden, q, c.attention_bias}}, ""});
-  topology.sites.push_back({block, mlp + "gate_up_proj",
+                             {attn + "v_proj", kv, c.hidden, c.attention_bias}},
+                            ""});
+  topology.sites.push_back(
+      {block, attn + "o_proj", {{attn + "o_proj", c.hidden, q, c.attention_bias}}, ""});
+  topology.sites.push_back({block,
+                            mlp + "gate_up_proj",
                             {{mlp + "gate_proj", c.intermediate, c.hidden, c.mlp_bias},
-                             {mlp + "up_proj", c.intermediate, c.hidden, c.mlp_bias}}, ""});
-  topology.sites.push_back({block, mlp + "down_proj",
-                            {{mlp + "down_proj", c.hidden, c.intermediate, c.mlp_bias}}, ""});
-  topology.norms.push_back({block, prefix + "input_layernorm", c.hidden, true, false, c.norm_eps, first});
+                             {mlp + "up_proj", c.intermediate, c.hidden, c.mlp_bias}},
+                            ""});
+  topology.sites.push_back(
+      {block, mlp + "down_proj", {{mlp + "down_proj", c.hidden, c.intermediate, c.mlp_bias}}, ""});
+  topology.norms.push_back(
+      {block, prefix + "input_layernorm", c.hidden, true, false, c.norm_eps, first});
   topology.norms.push_back(
       {block, prefix + "post_attention_layernorm", c.hidden, true, false, c.norm_eps, first + 2});
   topology.folds.push_back({norm, -1, first, 1});
@@ -41,9 +47,12 @@ Topology llama_topology(const ModelConfig& config) {
   topology.tables.push_back({kOutside, "model.embed_tokens.weight", config.vocab, config.hidden});
   for (int block = 0; block < topology.blocks; ++block) add_block(topology, config, block);
   const Id head = static_cast<Id>(topology.sites.size());
-  topology.sites.push_back({kOutside, "lm_head", {{"lm_head", config.vocab, config.hidden, false}},
+  topology.sites.push_back({kOutside,
+                            "lm_head",
+                            {{"lm_head", config.vocab, config.hidden, false}},
                             config.tied ? "model.embed_tokens.weight" : ""});
-  topology.norms.push_back({kOutside, "model.norm", config.hidden, true, false, config.norm_eps, head});
+  topology.norms.push_back(
+      {kOutside, "model.norm", config.hidden, true, false, config.norm_eps, head});
   return topology;
 }
 

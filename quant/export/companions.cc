@@ -15,9 +15,10 @@ void copy_companions(const std::filesystem::path& model, const std::filesystem::
     return;
   }
   for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
-                           "generation_config.json", "chat_template.jinja", "vocab.json", "merges.txt",
-                           "added_tokens.json"}) {
-    if (std::filesystem::exists(model / name)) write_file(directory / name, read_file(model / name));
+                           "generation_config.json", "chat_template.jinja", "vocab.json",
+                           "merges.txt", "added_tokens.json"}) {
+    if (std::filesystem::exists(model / name))
+      write_file(directory / name, read_file(model / name));
   }
 }
 

@@ -17,9 +17,11 @@ namespace {
 using nlohmann::json;
 
 json weight_args() {
-  return {{"num_bits", 8}, {"type", "int"}, {"symmetric", true}, {"strategy", "channel"},
-          {"group_size", nullptr}, {"dynamic", false}, {"actorder", nullptr},
-          {"block_structure", nullptr}, {"observer", "minmax"}, {"observer_kwargs", json::object()}};
+  return {{"num_bits", 8},         {"type", "int"},
+          {"symmetric", true},     {"strategy", "channel"},
+          {"group_size", nullptr}, {"dynamic", false},
+          {"actorder", nullptr},   {"block_structure", nullptr},
+          {"observer", "minmax"},  {"observer_kwargs", json::object()}};
 }
 
 json activation_args(ActivationQuant activation) {
@@ -47,9 +49,10 @@ void add(std::vector<TensorInfo>& infos, const std::string& name, at::ScalarType
 class Writer {
  public:
   Writer(const Topology& topology, const Scheme& scheme, WeightSource& source,
-         const std::map<std::string, double>& ranges)
-      : topology_(topology), scheme_(scheme), source_(source), ranges_(ranges) {
-    for (const ModulePlan& module : plan_modules(topology)) quantized_[module.module] = module.quantized;
+         const StaticInputs& inputs)
+      : topology_(topology), scheme_(scheme), source_(source), inputs_(inputs) {
+    for (const ModulePlan& module : plan_modules(topology))
+      quantized_[module.module] = module.quantized;
   }
 
   void write(const std::filesystem::path& path, const std::function<void()>& done) {
@@ -92,12 +95,12 @@ class Writer {
     }
     for (const Site& site : topology_.sites) {
       if (!site.tied_to.empty()) continue;
-      for (const Matrix& matrix : site.matrices) declare_matrix(infos, matrix);
+      for (const Matrix& matrix : site.matrices) declare_matrix(infos, site, matrix);
     }
     return infos;
   }
 
-  void declare_matrix(std::vector<TensorInfo>& infos, const Matrix& matrix) {
+  void declare_matrix(std::vector<TensorInfo>& infos, const Site& site, const Matrix& matrix) {
     if (!quantized_.at(matrix.name)) {
       const at::Tensor tensor = source_.get(matrix.name + ".weight").dense;
       add(infos, matrix.name + ".weight", tensor.scalar_type(), tensor.sizes().vec());
@@ -110,7 +113,7 @@ class Writer {
     } else {
       add(infos, matrix.name + ".weight", at::kChar, {matrix.n, matrix.k});
     }
-    if (scheme_.activation == ActivationQuant::kStaticTensor) {
+    if (has_input_scale(site)) {
       add(infos, matrix.name + ".input_scale", dtype_, {1});
     }
   }
@@ -120,9 +123,10 @@ class Writer {
     if (!site.tied_to.empty()) return {};
     const at::Tensor weight = source_.get(matrix.name + ".weight").dense;
     if (!weight.defined() || weight.sizes() != at::IntArrayRef({matrix.n, matrix.k})) {
-      throw Error(fmt::format("tensor {}.weight of another shape or already quantized", matrix.name),
-                  fmt::format("a float tensor [{}, {}]", matrix.n, matrix.k),
-                  "quantize from the float checkpoint");
+      throw Error(
+          fmt::format("tensor {}.weight of another shape or already quantized", matrix.name),
+          fmt::format("a float tensor [{}, {}]", matrix.n, matrix.k),
+          "quantize from the float checkpoint");
     }
     if (!quantized_.at(matrix.name)) return {{matrix.name + ".weight", weight}};
     const QuantizedWeight coded = quantize_per_channel(weight, dtype_);
@@ -133,40 +137,52 @@ class Writer {
     } else {
       tensors[matrix.name + ".weight"] = coded.q;
     }
-    if (scheme_.activation == ActivationQuant::kStaticTensor) {
+    if (has_input_scale(site)) {
       tensors[matrix.name + ".input_scale"] = input_scale(site);
     }
     return tensors;
   }
 
+  const StaticInput& input_of(const Site& site) const {
+    const auto found = inputs_.find(site.name);
+    if (found != inputs_.end()) return found->second;
+    throw Error(fmt::format("no activation range of {} in the calibration", site.name),
+                "a range for every quantized site",
+                "calibrate this model again with octet calibrate");
+  }
+
+  bool has_input_scale(const Site& site) const {
+    return scheme_.activation == ActivationQuant::kStaticTensor && !input_of(site).per_token;
+  }
+
   at::Tensor input_scale(const Site& site) const {
-    const auto found = ranges_.find(site.name);
-    if (found == ranges_.end()) {
-      throw Error(fmt::format("no activation range of {} in the calibration", site.name),
-                  "a range for every quantized site", "calibrate this model again with octet calibrate");
-    }
-    return scales_of_ranges(at::full({1}, found->second, at::kFloat), dtype_);
+    return scales_of_ranges(at::full({1}, input_of(site).range, at::kFloat), dtype_);
   }
 
   const Topology& topology_;
   const Scheme& scheme_;
   WeightSource& source_;
-  const std::map<std::string, double>& ranges_;
+  const StaticInputs& inputs_;
   std::map<std::string, bool> quantized_;
   at::ScalarType dtype_ = at::kHalf;
 };
 
 }  // namespace
 
-std::vector<ModulePlan> plan_modules(const Topology& topology) {
+std::vector<ModulePlan> plan_modules(const Topology& topology, const StaticInputs& inputs) {
   std::vector<ModulePlan> plan;
   for (const Site& site : topology.sites) {
     for (const Matrix& matrix : site.matrices) {
-      const bool head = site.block == kOutside;
-      plan.push_back({matrix.name, !head,
-                      !head                    ? ""
-                      : site.tied_to.empty() ? "output head: kept by default"
-                                             : "output head: tied to the embedding, kept by default"});
+      if (site.block == kOutside) {
+        plan.push_back({matrix.name, false,
+                        site.tied_to.empty()
+                            ? "output head: kept by default"
+                            : "output head: tied to the embedding, kept by default"});
+        continue;
+      }
+      const auto input = inputs.find(site.name);
+      const bool per_token = input != inputs.end() && input->second.per_token;
+      plan.push_back({matrix.name, true, per_token ? input->second.reason : "", per_token});
     }
   }
   return plan;
@@ -175,33 +191,40 @@ std::vector<ModulePlan> plan_modules(const Topology& topology) {
 std::string quantized_config(const std::string& config_text, const Scheme& scheme,
                              const std::vector<ModulePlan>& plan) {
   json config = parse_json(config_text, "config.json");
-  json ignore = json::array();
+  json ignore = json::array(), per_token = json::array(), like_scheme = json::array();
   for (const ModulePlan& module : plan) {
-    if (!module.quantized) ignore.push_back(module.module);
+    (!module.quantized  ? ignore
+     : module.per_token ? per_token
+                        : like_scheme)
+        .push_back(module.module);
   }
-  const char* format = scheme.activation == ActivationQuant::kNone ? "pack-quantized" : "int-quantized";
-  config["quantization_config"] = {
-      {"quant_method", "compressed-tensors"},
-      {"format", format},
-      {"quantization_status", "compressed"},
-      {"global_compression_ratio", nullptr},
-      {"kv_cache_scheme", nullptr},
-      {"ignore", ignore},
-      {"config_groups",
-       {{"group_0",
-         {{"targets", {"Linear"}},
-          {"format", format},
-          {"weights", weight_args()},
-          {"input_activations", activation_args(scheme.activation)},
-          {"output_activations", nullptr}}}}}};
+  const char* format =
+      scheme.activation == ActivationQuant::kNone ? "pack-quantized" : "int-quantized";
+  const auto group = [format](const json& targets, ActivationQuant activation) {
+    return json{{"targets", targets},
+                {"format", format},
+                {"weights", weight_args()},
+                {"input_activations", activation_args(activation)},
+                {"output_activations", nullptr}};
+  };
+  // Two groups name their modules: a class name would claim the other group's, too.
+  json groups = {
+      {"group_0", group(per_token.empty() ? json{"Linear"} : like_scheme, scheme.activation)}};
+  if (!per_token.empty()) groups["group_1"] = group(per_token, ActivationQuant::kDynamicToken);
+  config["quantization_config"] = {{"quant_method", "compressed-tensors"},
+                                   {"format", format},
+                                   {"quantization_status", "compressed"},
+                                   {"global_compression_ratio", nullptr},
+                                   {"kv_cache_scheme", nullptr},
+                                   {"ignore", ignore},
+                                   {"config_groups", groups}};
   return config.dump(2) + "\n";
 }
 
 void write_compressed_tensors(const std::filesystem::path& directory, const Topology& topology,
                               const Scheme& scheme, WeightSource& source,
-                              const std::map<std::string, double>& input_ranges,
-                              const std::function<void()>& done) {
-  Writer(topology, scheme, source, input_ranges).write(directory / "model.safetensors", done);
+                              const StaticInputs& inputs, const std::function<void()>& done) {
+  Writer(topology, scheme, source, inputs).write(directory / "model.safetensors", done);
 }
 
 }  // namespace octet

@@ -36,7 +36,8 @@ Shapes shapes_of(const std::string& model, WeightSource& source) {
                   "a llama-family GGUF file", "convert with the tools of that architecture");
     }
   } else {
-    for (const auto& [name, location] : dynamic_cast<CheckpointSource&>(source).checkpoint().tensors()) {
+    for (const auto& [name, location] :
+         dynamic_cast<CheckpointSource&>(source).checkpoint().tensors()) {
       shapes[name] = location.entry.info.shape;
     }
   }
@@ -52,8 +53,8 @@ at::Tensor cast(const std::string& name, const at::Tensor& tensor, at::ScalarTyp
   return made;
 }
 
-void write_weights(const std::string& model, const std::filesystem::path& file, at::ScalarType dtype,
-                   ConvertResult& result, Context& context) {
+void write_weights(const std::string& model, const std::filesystem::path& file,
+                   at::ScalarType dtype, ConvertResult& result, Context& context) {
   const auto source = exact_source(model);
   const Shapes shapes = shapes_of(model, *source);
   std::vector<TensorInfo> infos;
@@ -80,7 +81,8 @@ void ConvertOptions::visit(OptionVisitor& v) {
 }
 
 ConvertResult convert(const ConvertOptions& options, Context& context) {
-  if (options.to != "safetensors") throw UsageError("--to " + options.to, "safetensors", "choose it");
+  if (options.to != "safetensors")
+    throw UsageError("--to " + options.to, "safetensors", "choose it");
   require_option(options.out, "out", "a directory to write");
   const at::ScalarType dtype = parse_dtype(options.dtype);
   nlohmann::json config = parse_json(config_text(options.model), options.model);

@@ -21,8 +21,9 @@ struct ConvertResult {
   bool reused = false;
 };
 
-/// A Hugging Face directory (config.json, model.safetensors, tokenizer.json, tokenizer_config.json) from a GGUF file or
-/// another directory, float tensors cast to --dtype. A value that overflows the dtype is an Error.
+/// A Hugging Face directory (config.json, model.safetensors, tokenizer.json, tokenizer_config.json)
+/// from a GGUF file or another directory, float tensors cast to --dtype. A value that overflows the
+/// dtype is an Error.
 ConvertResult convert(const ConvertOptions& options, Context& context);
 
 }  // namespace octet

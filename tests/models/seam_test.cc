@@ -68,7 +68,8 @@ TEST_P(Seam, CachedDecodingEqualsFullForward) {
     prompt.ids = ids.narrow(1, 0, 5);
     forward(*t.model, executor, prompt, &again);
     prompt.ids = ids.narrow(1, 5, 4);
-    EXPECT_TRUE(at::allclose(forward(*t.model, executor, prompt, &again), full.narrow(1, 5, 4), 1e-5, 1e-5));
+    EXPECT_TRUE(at::allclose(forward(*t.model, executor, prompt, &again), full.narrow(1, 5, 4),
+                             1e-5, 1e-5));
   }
 }
 
@@ -102,7 +103,8 @@ TEST_P(Seam, ObserverSeesEverySiteAndChangesNothing) {
 // A scheme that exists only here: float weights, inputs rounded to INT8 per token.
 class RoundedInputLinear : public Linear {
  public:
-  RoundedInputLinear(const Site& site, WeightSource& source) : weights_(load_dense(site, source, at::kFloat, at::kCPU)) {}
+  RoundedInputLinear(const Site& site, WeightSource& source)
+      : weights_(load_dense(site, source, at::kFloat, at::kCPU)) {}
   Format wants() const override { return Format::kInt8Token; }
   at::Tensor forward(const Activation& input) override {
     std::vector<int64_t> sizes = input.leading;
@@ -141,7 +143,8 @@ at::Tensor loss_of(const Toy& t, Executor& executor) {
 // A double-precision executor makes finite differences exact enough to judge gradients.
 TEST_P(Seam, GradientsEqualFiniteDifferences) {
   const Toy t = toy();
-  Executor executor(t.model->topology(), t.source, float_factory(at::kDouble, at::kCPU), {at::kDouble, at::kCPU, false});
+  Executor executor(t.model->topology(), t.source, float_factory(at::kDouble, at::kCPU),
+                    {at::kDouble, at::kCPU, false});
   executor.load_all();
   executor.train(true);
   at::manual_seed(0);
@@ -163,7 +166,8 @@ TEST_P(Seam, GradientsEqualFiniteDifferences) {
     element.fill_(kept - step);
     const double below = seeded_loss().item<double>();
     element.fill_(kept);
-    const double expected = (above - below) / (2 * step), got = gradients[i].view({-1})[at_element].item<double>();
+    const double expected = (above - below) / (2 * step),
+                 got = gradients[i].view({-1})[at_element].item<double>();
     EXPECT_NEAR(got, expected, 1e-3 * std::abs(expected) + 2e-6) << parameters[i].name;
   }
 }
@@ -185,7 +189,8 @@ TEST_P(Seam, AdamWMovesExactlyTheChosenLeaves) {
   loss_of(t, executor).backward();
   optimizer.step();
   for (size_t i = 0; i < parameters.size(); ++i) {
-    EXPECT_EQ(!at::equal(before[i], parameters[i].leaf), parameters[i].leaf.requires_grad()) << parameters[i].name;
+    EXPECT_EQ(!at::equal(before[i], parameters[i].leaf), parameters[i].leaf.requires_grad())
+        << parameters[i].name;
   }
 }
 
@@ -205,8 +210,9 @@ TEST_P(Seam, ParametersAreNamedOnceInFixedOrder) {
   EXPECT_FALSE(names.contains("lm_head.weight")) << "a tied head is the table's leaf";
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Seam, testing::Values(0, 1),
-                         [](const auto& info) { return toys()[static_cast<size_t>(info.param)].name; });
+INSTANTIATE_TEST_SUITE_P(Toys, Seam, testing::Values(0, 1), [](const auto& info) {
+  return toys()[static_cast<size_t>(info.param)].name;
+});
 
 }  // namespace
 }  // namespace octet::test

@@ -43,7 +43,8 @@ class ToyEncoderDecoder : public Model {
       site(block, p + "fc2", {{p + "fc2", kDim}}, kFfn);
       norm(block, p + "norm_ffn");
     }
-    topology_.sites.push_back({kOutside, "lm_head", {{"lm_head", kVocab, kDim, false}}, "shared.weight"});
+    topology_.sites.push_back(
+        {kOutside, "lm_head", {{"lm_head", kVocab, kDim, false}}, "shared.weight"});
     // Each post-norm produces for the site that reads it first.
     link("norm_attn", "cross_q");
     link("norm_attn", "fc1");
@@ -72,8 +73,10 @@ class ToyEncoderDecoder : public Model {
     const auto qkv = e.linear(id(p + "qkv"), e.read(id(p + "qkv"), h.x)).chunk(3, -1);
     KvCache kv{split(qkv[1]), split(qkv[2])};
     if (decoder && state != nullptr) kv = append(state->self[i], *state, kv.k, kv.v);
-    at::Tensor mixed = join(attend(split(qkv[0]), kv.k, kv.v, decoder, decoder ? at::Tensor() : h.batch.mask));
-    auto normed = e.add_norm(norm_id(p + "norm_attn"), h.x, e.linear(id(p + "o"), e.read(id(p + "o"), mixed)));
+    at::Tensor mixed =
+        join(attend(split(qkv[0]), kv.k, kv.v, decoder, decoder ? at::Tensor() : h.batch.mask));
+    auto normed = e.add_norm(norm_id(p + "norm_attn"), h.x,
+                             e.linear(id(p + "o"), e.read(id(p + "o"), mixed)));
     if (decoder) normed = cross(e, i, p, h, normed, state);
     const auto hidden = e.linear(id(p + "fc1"), normed.out);
     const auto delta = e.linear(id(p + "fc2"), e.gate(id(p + "fc2"), hidden, "relu"));
@@ -90,22 +93,24 @@ class ToyEncoderDecoder : public Model {
     state.self.resize(topology_.blocks);
     state.cross.resize(topology_.blocks);
     for (KvCache& cache : state.self) {
-      cache = {at::zeros({batch, kHeads, capacity, kDim / kHeads}), at::zeros({batch, kHeads, capacity, kDim / kHeads})};
+      cache = {at::zeros({batch, kHeads, capacity, kDim / kHeads}),
+               at::zeros({batch, kHeads, capacity, kDim / kHeads})};
     }
     state.length = at::zeros({1}, at::kLong);
     return state;
   }
 
  private:
-  Executor::Normed cross(Executor& e, int i, const std::string& p, const Hidden& h, const Executor::Normed& in,
-                         State* state) const {
+  Executor::Normed cross(Executor& e, int i, const std::string& p, const Hidden& h,
+                         const Executor::Normed& in, State* state) const {
     const at::Tensor q = e.linear(id(p + "cross_q"), in.out);
     KvCache kv;
     if (state != nullptr && state->used > 0) {
       kv = state->cross[i];
     } else {
       e.set_tokens(h.batch.mask);
-      const auto parts = e.linear(id(p + "cross_kv"), e.read(id(p + "cross_kv"), h.memory)).chunk(2, -1);
+      const auto parts =
+          e.linear(id(p + "cross_kv"), e.read(id(p + "cross_kv"), h.memory)).chunk(2, -1);
       e.set_tokens({});
       kv = {split(parts[0]), split(parts[1])};
       if (state != nullptr) state->cross[i] = kv;
@@ -121,7 +126,8 @@ class ToyEncoderDecoder : public Model {
   static at::Tensor join(const at::Tensor& x) {
     return x.transpose(1, 2).reshape({x.size(0), x.size(2), kDim});
   }
-  void site(int block, const std::string& name, const std::vector<std::pair<std::string, int64_t>>& rows, int64_t k) {
+  void site(int block, const std::string& name,
+            const std::vector<std::pair<std::string, int64_t>>& rows, int64_t k) {
     Site made{block, name, {}, ""};
     for (const auto& [matrix, n] : rows) made.matrices.push_back({matrix, n, k, true});
     topology_.sites.push_back(made);
@@ -134,7 +140,8 @@ class ToyEncoderDecoder : public Model {
       if (!norm.name.ends_with(norm_suffix) || norm.reader >= 0) continue;
       for (size_t s = 0; s < topology_.sites.size(); ++s) {
         const Site& site = topology_.sites[s];
-        if (site.block == norm.block && site.name.ends_with("." + site_suffix)) norm.reader = static_cast<Id>(s);
+        if (site.block == norm.block && site.name.ends_with("." + site_suffix))
+          norm.reader = static_cast<Id>(s);
       }
     }
   }
@@ -155,7 +162,8 @@ struct Toy {
   std::shared_ptr<WeightSource> source;
   bool encoder_decoder;
 
-  Executor executor(bool load = true, LinearFactory factory = float_factory(at::kFloat, at::kCPU)) const {
+  Executor executor(bool load = true,
+                    LinearFactory factory = float_factory(at::kFloat, at::kCPU)) const {
     Executor made(model->topology(), source, std::move(factory));
     if (load) made.load_all();
     return made;
@@ -175,8 +183,10 @@ struct Toy {
 inline std::vector<Toy> toys() {
   const auto decoder = std::make_shared<Llama>(toy_config());
   const auto both = std::make_shared<ToyEncoderDecoder>();
-  return {{"decoder", decoder, std::make_shared<MapSource>(random_tensors(decoder->topology(), 1, 0.2)), false},
-          {"encoder_decoder", both, std::make_shared<MapSource>(random_tensors(both->topology(), 2, 0.2)), true}};
+  return {{"decoder", decoder,
+           std::make_shared<MapSource>(random_tensors(decoder->topology(), 1, 0.2)), false},
+          {"encoder_decoder", both,
+           std::make_shared<MapSource>(random_tensors(both->topology(), 2, 0.2)), true}};
 }
 
 }  // namespace octet::test

@@ -16,7 +16,9 @@ struct Codes : WeightSource {
   Weight get(const std::string& name) override { return weights.at(name); }
 };
 
-Site site() { return {0, "fused", {{"a", 21, 37, true}, {"b", 12, 37, false}}, ""}; }
+Site site() {
+  return {0, "fused", {{"a", 21, 37, true}, {"b", 12, 37, false}}, ""};
+}
 
 std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
   auto made = std::make_shared<Codes>();
@@ -36,7 +38,8 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
 
 // Widened weight and bias of the whole site.
 std::pair<at::Tensor, at::Tensor> widened(const SiteCodes& codes) {
-  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble).unsqueeze(1), codes.bias.to(at::kDouble)};
+  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble).unsqueeze(1),
+          codes.bias.to(at::kDouble)};
 }
 
 TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
@@ -49,9 +52,11 @@ TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
       const at::Tensor x = at::randn({rows, 37});
       const Activation input = to_format(x, linear.wants(), linear.input_scale(), false);
       const auto [weight, bias] = widened(codes);
-      const at::Tensor scale = dynamic ? input.scale.to(at::kDouble).unsqueeze(1) : input.scale.to(at::kDouble);
+      const at::Tensor scale =
+          dynamic ? input.scale.to(at::kDouble).unsqueeze(1) : input.scale.to(at::kDouble);
       const at::Tensor expected = at::linear(input.q.to(at::kDouble) * scale, weight, bias);
-      EXPECT_TRUE(at::allclose(linear.forward(input).to(at::kDouble), expected, 1e-5, 1e-5)) << rows;
+      EXPECT_TRUE(at::allclose(linear.forward(input).to(at::kDouble), expected, 1e-5, 1e-5))
+          << rows;
     }
     EXPECT_EQ(context.counters->int8_gemms, 5);
     EXPECT_EQ(context.counters->materialized_weights, 0);
@@ -83,7 +88,9 @@ TEST(QuantizedLinears, KeptHalfWeightsAreNotWidenedWhole) {
   for (const int64_t rows : {1, 16, 17, 64}) {
     const at::Tensor x = at::randn({rows, 37});
     const at::Tensor expected = at::linear(x, kept.weights["head.weight"].dense.to(at::kFloat));
-    EXPECT_TRUE(at::allclose(linear.forward(to_format(x, Format::kFloat, {}, true)), expected, 1e-4, 1e-4)) << rows;
+    EXPECT_TRUE(
+        at::allclose(linear.forward(to_format(x, Format::kFloat, {}, true)), expected, 1e-4, 1e-4))
+        << rows;
   }
   EXPECT_LE(context.counters->largest_tile_rows, 512);
   EXPECT_GT(context.counters->widened_tiles, 0);

@@ -15,7 +15,8 @@ namespace {
 at::Tensor random_weight(int64_t n, int64_t k) {
   const Random random(5, "qparams test");
   at::Tensor w = at::empty({n, k});
-  for (int64_t i = 0; i < n * k; ++i) w.data_ptr<float>()[i] = static_cast<float>(0.05 * random.normal(i));
+  for (int64_t i = 0; i < n * k; ++i)
+    w.data_ptr<float>()[i] = static_cast<float>(0.05 * random.normal(i));
   return w;
 }
 
@@ -29,7 +30,8 @@ TEST(QParams, CodesAreRoundedAgainstTheStoredScale) {
       const float s = scale[n][0].item<float>();
       EXPECT_NEAR(s, w[n].abs().max().item<float>() / 127, s * 0x1p-8F);
       for (int64_t k = 0; k < 33; ++k) {
-        const float expected = std::min(127.0F, std::max(-127.0F, std::nearbyintf(w[n][k].item<float>() / s)));
+        const float expected =
+            std::min(127.0F, std::max(-127.0F, std::nearbyintf(w[n][k].item<float>() / s)));
         EXPECT_EQ(made.q[n][k].item<int>(), static_cast<int>(expected));
       }
     }
@@ -38,10 +40,12 @@ TEST(QParams, CodesAreRoundedAgainstTheStoredScale) {
 
 TEST(QParams, HalvesGoToEvenAndRangesAreSymmetric) {
   // absmax 127 gives scale 1: values are their own codes.
-  const at::Tensor w = at::tensor({127.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -127.0F, 126.5F}).view({1, 8});
+  const at::Tensor w =
+      at::tensor({127.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -127.0F, 126.5F}).view({1, 8});
   const QuantizedWeight made = quantize_per_channel(w, at::kHalf);
   EXPECT_EQ(made.scale.item<float>(), 1.0F);
-  EXPECT_TRUE(at::equal(made.q, at::tensor({127, 0, 2, 2, 0, -2, -127, 126}, at::kChar).view({1, 8})));
+  EXPECT_TRUE(
+      at::equal(made.q, at::tensor({127, 0, 2, 2, 0, -2, -127, 126}, at::kChar).view({1, 8})));
 }
 
 TEST(QParams, ZeroChannelsGetScaleOne) {

@@ -1,4 +1,5 @@
-// Bad input through the command line: one clear line, the right exit code, nothing under the final name.
+// Bad input through the command line: one clear line, the right exit code, nothing under the final
+// name.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +18,9 @@ using testing::HasSubstr;
 class BadInput : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("octet-bad-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    folder_ =
+        fs::path(testing::TempDir()) /
+        ("octet-bad-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     text_ = folder_ / "text.txt";
@@ -34,11 +37,13 @@ class BadInput : public testing::Test {
     EXPECT_EQ(output.code, code) << output.text;
     EXPECT_THAT(output.text, HasSubstr(what));
     EXPECT_EQ(std::count(output.text.begin(), output.text.end(), '\n'), 1) << output.text;
-    for (const char* part : {"error: found ", "; expected ", "; remedy: "}) EXPECT_THAT(output.text, HasSubstr(part));
+    for (const char* part : {"error: found ", "; expected ", "; remedy: "})
+      EXPECT_THAT(output.text, HasSubstr(part));
     EXPECT_FALSE(fs::exists(out()));
   }
   void quantize_refused(int code, const std::string& what) const {
-    refused("quantize " + model().string() + " --scheme w8a8-dynamic --out " + out().string(), code, what);
+    refused("quantize " + model().string() + " --scheme w8a8-dynamic --out " + out().string(), code,
+            what);
   }
   // model.safetensors from a raw header and data.
   void write_raw(const std::string& header, size_t data_bytes, uint64_t stated_length = 0) const {
@@ -54,7 +59,8 @@ class BadInput : public testing::Test {
 
 TEST_F(BadInput, AGoodToyIsAccepted) {
   write_toy(model());
-  const Output output = octet_cli("quantize " + model().string() + " --scheme w8a8-dynamic --out " + out().string());
+  const Output output =
+      octet_cli("quantize " + model().string() + " --scheme w8a8-dynamic --out " + out().string());
   EXPECT_EQ(output.code, 0) << output.text;
   EXPECT_TRUE(fs::exists(out() / "model.safetensors"));
 }
@@ -66,7 +72,9 @@ TEST_F(BadInput, TruncatedFile) {
 }
 
 TEST_F(BadInput, OverlappingTensors) {
-  write_raw(R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[2],"data_offsets":[2,6]}})", 6);
+  write_raw(
+      R"({"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[2],"data_offsets":[2,6]}})",
+      6);
   quantize_refused(1, "model.safetensors");
 }
 
@@ -76,7 +84,9 @@ TEST_F(BadInput, OversizedHeader) {
 }
 
 TEST_F(BadInput, DuplicateKeys) {
-  write_raw(R"({"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"a":{"dtype":"F16","shape":[1],"data_offsets":[2,4]}})", 4);
+  write_raw(
+      R"({"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},"a":{"dtype":"F16","shape":[1],"data_offsets":[2,4]}})",
+      4);
   quantize_refused(1, "duplicate");
 }
 
@@ -113,7 +123,9 @@ TEST_F(BadInput, ConfigWithAMissingField) {
 
 TEST_F(BadInput, NotANumberInAWeight) {
   for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
-    write_toy(model(), [bad](auto& tensors) { tensors["model.layers.1.mlp.up_proj.weight"].view({-1})[77].fill_(bad); });
+    write_toy(model(), [bad](auto& tensors) {
+      tensors["model.layers.1.mlp.up_proj.weight"].view({-1})[77].fill_(bad);
+    });
     quantize_refused(1, "element 77 of tensor model.layers.1.mlp.up_proj.weight");
   }
 }
@@ -123,12 +135,14 @@ TEST_F(BadInput, EmptyData) {
   const std::string empty = folder_ / "empty.txt";
   std::ofstream(empty).close();
   refused("eval " + model().string() + " --data " + empty, 1, "empty.txt");
-  refused("calibrate " + model().string() + " --data " + empty + " --out " + out().string(), 1, "empty.txt");
+  refused("calibrate " + model().string() + " --data " + empty + " --out " + out().string(), 1,
+          "empty.txt");
 }
 
 TEST_F(BadInput, TooLittleData) {
   write_toy(model());
-  refused("calibrate " + model().string() + " --data " + text_.string() + " --samples 100 --length 100 --out " + out().string(),
+  refused("calibrate " + model().string() + " --data " + text_.string() +
+              " --samples 100 --length 100 --out " + out().string(),
           1, "40 windows of 100 tokens");
 }
 
@@ -139,7 +153,8 @@ TEST_F(BadInput, FullDisk) {
   if (shell("mount -t tmpfs -o size=24k tmpfs " + disk.string()).code != 0) {
     GTEST_SKIP() << "mounting a small tmpfs needs root";
   }
-  const Output output = octet_cli("quantize " + model().string() + " --scheme w8a16 --out " + (disk / "out").string());
+  const Output output = octet_cli("quantize " + model().string() + " --scheme w8a16 --out " +
+                                  (disk / "out").string());
   EXPECT_EQ(output.code, 1) << output.text;
   EXPECT_THAT(output.text, HasSubstr("no space left"));
   EXPECT_EQ(std::count(output.text.begin(), output.text.end(), '\n'), 1) << output.text;
@@ -153,11 +168,14 @@ TEST_F(BadInput, UsageErrorsExitWithTwo) {
   refused("quantize", 2, "no MODEL");
   refused("quantize " + model().string() + " --frobnicate 3", 2, "frobnicate");
   refused("quantize " + model().string() + " --scheme int3 --out " + out().string(), 2, "int3");
-  refused("quantize " + model().string() + " --scheme w8a8-static --out " + out().string(), 2, "no --calib");
+  refused("quantize " + model().string() + " --scheme w8a8-static --out " + out().string(), 2,
+          "no --calib");
   refused("quantize " + model().string() + " --scheme w8a16", 2, "no --out");
   refused("eval " + model().string() + " --data nosuchkind:x", 2, "nosuchkind");
   refused("eval " + model().string() + " --data " + text_.string() + " --device tpu", 2, "tpu");
-  refused("calibrate " + model().string() + " --data " + text_.string() + " --shard 4/4 --out " + out().string(), 2, "4/4");
+  refused("calibrate " + model().string() + " --data " + text_.string() + " --shard 4/4 --out " +
+              out().string(),
+          2, "4/4");
 }
 
 TEST_F(BadInput, OtherOptionsForAFinishedResultAreRefused) {

@@ -59,17 +59,19 @@ TEST_P(SmolLM2SchemesOracle, PerplexityEqualsTransformers) {
   EXPECT_EQ(ours.materialized_weights, 0);
   EXPECT_LE(ours.largest_tile_rows, 512);
 
-  const auto oracle = python("tools/transformers_oracle.py",
-                             "perplexity " + directory + " " + write_json("windows-" + scheme + ".json", ids));
+  const auto oracle =
+      python("tools/transformers_oracle.py",
+             "perplexity " + directory + " " + write_json("windows-" + scheme + ".json", ids));
   EXPECT_EQ(oracle["linears"], count * 210) << "transformers sees every linear as quantized";
   EXPECT_EQ(oracle["changed"], integer ? count * 210 : 0) << "activations are quantized there, too";
   const double expected = oracle["perplexity"];
-  std::printf("%s: perplexity %.4f, in transformers %.4f (%+.3f %%)\n", scheme.c_str(), ours.scores.perplexity, expected,
-              100 * (ours.scores.perplexity / expected - 1));
+  std::printf("%s: perplexity %.4f, in transformers %.4f (%+.3f %%)\n", scheme.c_str(),
+              ours.scores.perplexity, expected, 100 * (ours.scores.perplexity / expected - 1));
   EXPECT_NEAR(ours.scores.perplexity / expected, 1.0, 0.005);
 }
 
-INSTANTIATE_TEST_SUITE_P(Schemes, SmolLM2SchemesOracle, testing::Values("w8a8-dynamic", "w8a8-static", "w8a16"),
+INSTANTIATE_TEST_SUITE_P(Schemes, SmolLM2SchemesOracle,
+                         testing::Values("w8a8-dynamic", "w8a8-static", "w8a16"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) c = c == '-' ? '_' : c;

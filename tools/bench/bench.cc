@@ -24,7 +24,8 @@ std::vector<Contestant> contestants(const BenchOptions& options) {
   for (const std::string& model : options.models) {
     std::vector<std::string> dtypes = {"float32"};
     if (!open_config(model).quantized) {
-      dtypes = options.dtypes.empty() ? std::vector<std::string>{"float32", "bfloat16"} : options.dtypes;
+      dtypes =
+          options.dtypes.empty() ? std::vector<std::string>{"float32", "bfloat16"} : options.dtypes;
     }
     for (const std::string& dtype : dtypes) all.push_back({model, dtype, nullptr, {}, {}, {}});
   }
@@ -33,7 +34,8 @@ std::vector<Contestant> contestants(const BenchOptions& options) {
 
 void check(const BenchOptions& options) {
   if (options.prefill < 1 || options.decode < 1 || options.rounds < 1) {
-    throw UsageError(fmt::format("--prefill {} --decode {} --rounds {}", options.prefill, options.decode, options.rounds),
+    throw UsageError(fmt::format("--prefill {} --decode {} --rounds {}", options.prefill,
+                                 options.decode, options.rounds),
                      "numbers of at least 1", "see octet bench --help");
   }
 }
@@ -69,9 +71,9 @@ std::vector<BenchResult> bench(const BenchOptions& options, Context& context) {
   Progress progress(context.log, "bench", static_cast<int64_t>(all.size()) * (options.rounds + 1));
   for (Contestant& one : all) {
     one.process = std::make_unique<WorkerProcess>(std::vector<std::string>{
-        "bench", one.model, "--worker", one.dtype, "--prefill", fmt::format("{}", options.prefill), "--decode",
-        fmt::format("{}", options.decode), "--threads", fmt::format("{}", context.threads), "--device",
-        context.device, "--quiet"});
+        "bench", one.model, "--worker", one.dtype, "--prefill", fmt::format("{}", options.prefill),
+        "--decode", fmt::format("{}", options.decode), "--threads",
+        fmt::format("{}", context.threads), "--device", context.device, "--quiet"});
     one.process->receive();  // loaded and warm
     progress.advance();
   }
@@ -81,7 +83,8 @@ std::vector<BenchResult> bench(const BenchOptions& options, Context& context) {
       one.process->send("go");
       one.last = nlohmann::json::parse(one.process->receive());
       one.prefill_ms.push_back(one.last.at("prefill_ms").get<double>());
-      for (const double ms : one.last.at("decode_ms").get<std::vector<double>>()) one.decode_ms.push_back(ms);
+      for (const double ms : one.last.at("decode_ms").get<std::vector<double>>())
+        one.decode_ms.push_back(ms);
       progress.advance();
     }
   }

@@ -21,14 +21,15 @@ struct BenchOptions : Options {
 /// One model in one arithmetic.
 struct BenchResult {
   std::string model, scheme;
-  LatencyStats prefill_ms;       ///< of one prefill of `prefill` tokens, logits of the last one
-  LatencyStats decode_ms;        ///< of one token at batch 1
-  double prefill_tokens_s = 0;   ///< prefill / median latency
-  double decode_tokens_s = 0;    ///< 1 / median latency
+  LatencyStats prefill_ms;      ///< of one prefill of `prefill` tokens, logits of the last one
+  LatencyStats decode_ms;       ///< of one token at batch 1
+  double prefill_tokens_s = 0;  ///< prefill / median latency
+  double decode_tokens_s = 0;   ///< 1 / median latency
   uint64_t bytes_on_disk = 0, weight_bytes = 0, peak_memory = 0;
 };
 
-/// Float models run once per dtype, quantized ones as they are. Error when a child fails, with its message.
+/// Float models run once per dtype, quantized ones as they are. Error when a child fails, with its
+/// message.
 std::vector<BenchResult> bench(const BenchOptions& options, Context& context);
 
 /// The child: reads "go" lines from stdin, answers one JSON line each; ends at end of input.

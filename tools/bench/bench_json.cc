@@ -5,7 +5,8 @@
 namespace octet {
 namespace {
 nlohmann::json latency(const LatencyStats& s) {
-  return {{"mean", s.mean}, {"stddev", s.stddev}, {"p50", s.p50}, {"p99", s.p99}, {"min", s.min}, {"n", s.n}};
+  return {{"mean", s.mean}, {"stddev", s.stddev}, {"p50", s.p50},
+          {"p99", s.p99},   {"min", s.min},       {"n", s.n}};
 }
 }  // namespace
 

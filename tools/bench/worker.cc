@@ -20,7 +20,8 @@ class Timer {
   explicit Timer(at::Device device) : device_(device) { synchronize(device_); }
   double milliseconds() const {
     synchronize(device_);
-    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_)
+        .count();
   }
 
  private:
@@ -32,8 +33,8 @@ Batch prompt(const LoadedModel& model, int64_t length) {
   const Random random(0, "bench prompt");
   at::Tensor ids = at::empty({1, length}, at::kLong);
   for (int64_t i = 0; i < length; ++i) {
-    ids.data_ptr<int64_t>()[i] =
-        static_cast<int64_t>(random.below(static_cast<uint64_t>(i), static_cast<uint64_t>(model.config.vocab)));
+    ids.data_ptr<int64_t>()[i] = static_cast<int64_t>(
+        random.below(static_cast<uint64_t>(i), static_cast<uint64_t>(model.config.vocab)));
   }
   Batch batch;
   batch.ids = ids.to(model.executor->options().device);
@@ -46,7 +47,8 @@ nlohmann::json one_round(LoadedModel& model, int64_t prefill, int64_t decode) {
   Batch batch = prompt(model, prefill);
   const Timer whole(device);
   at::Tensor logits = forward(*model.model, *model.executor, batch, &state, true);
-  nlohmann::json round = {{"prefill_ms", whole.milliseconds()}, {"decode_ms", nlohmann::json::array()}};
+  nlohmann::json round = {{"prefill_ms", whole.milliseconds()},
+                          {"decode_ms", nlohmann::json::array()}};
   batch.ids = logits.argmax(-1);
   for (int64_t i = 0; i < decode; ++i) {
     const Timer step(device);
@@ -61,7 +63,8 @@ nlohmann::json one_round(LoadedModel& model, int64_t prefill, int64_t decode) {
 
 int bench_worker(const BenchOptions& options, Context& context) {
   const at::NoGradGuard no_gradients;
-  LoadedModel model = load_model(options.models.front(), {parse_dtype(options.worker), context.device, true});
+  LoadedModel model =
+      load_model(options.models.front(), {parse_dtype(options.worker), context.device, true});
   one_round(model, options.prefill, std::min<int64_t>(options.decode, 8));  // warm-up
   std::puts("ready");
   std::fflush(stdout);

@@ -38,8 +38,8 @@ WorkerProcess::WorkerProcess(const std::vector<std::string>& arguments)
   in_ = to_child[1];
   out_ = from_child[0];
   if (pid_ < 0) {
-    throw Error(fmt::format("\"{}\" while starting {}", std::strerror(errno), what_), "a new process",
-                "close other programs and try again");
+    throw Error(fmt::format("\"{}\" while starting {}", std::strerror(errno), what_),
+                "a new process", "close other programs and try again");
   }
 }
 
@@ -53,8 +53,8 @@ void WorkerProcess::send(const std::string& line) {
   const std::string text = line + "\n";
   // A child that ended is reported by receive(), with what it was doing.
   if (::write(in_, text.data(), text.size()) < 0 && errno != EPIPE) {
-    throw Error(fmt::format("\"{}\" while talking to {}", std::strerror(errno), what_), "a running child",
-                "run the command again");
+    throw Error(fmt::format("\"{}\" while talking to {}", std::strerror(errno), what_),
+                "a running child", "run the command again");
   }
 }
 

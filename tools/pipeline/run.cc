@@ -30,11 +30,13 @@ std::vector<std::string> split_schemes(const std::string& list) {
   std::stringstream stream(list);
   for (std::string name; std::getline(stream, name, ',');) {
     if (!parse_scheme(name).quantized()) {
-      throw UsageError("fp16 in --schemes", "quantized schemes", "the float baselines are always there");
+      throw UsageError("fp16 in --schemes", "quantized schemes",
+                       "the float baselines are always there");
     }
     schemes.push_back(name);
   }
-  if (schemes.empty()) throw UsageError("no --schemes", "a list such as w8a8-dynamic,w8a16", "name at least one");
+  if (schemes.empty())
+    throw UsageError("no --schemes", "a list such as w8a8-dynamic,w8a16", "name at least one");
   return schemes;
 }
 
@@ -42,7 +44,10 @@ std::vector<std::string> split_schemes(const std::string& list) {
 class Pipeline {
  public:
   Pipeline(const RunOptions& options, Context& context, StageDir& stage)
-      : options_(options), context_(context), stage_(stage), schemes_(split_schemes(options.schemes)) {}
+      : options_(options),
+        context_(context),
+        stage_(stage),
+        schemes_(split_schemes(options.schemes)) {}
 
   Report run() {
     if (options_.schemes.find("static") != std::string::npos) calibrate_stage();
@@ -54,14 +59,17 @@ class Pipeline {
   }
 
  private:
-  std::string directory(const std::string& scheme) const { return stage_.path() / "models" / scheme; }
+  std::string directory(const std::string& scheme) const {
+    return stage_.path() / "models" / scheme;
+  }
   std::string calibration() const { return stage_.path() / "calib.h5"; }
 
   void calibrate_stage() {
     CalibrateOptions o;
     o.model = options_.model, o.data = options_.calib_data, o.out = calibration();
     o.samples = options_.samples, o.length = options_.calib_length, o.seed = options_.seed;
-    context_.log.info(fmt::format("[1/4] calibrate on {} windows of {} tokens", o.samples, o.length));
+    context_.log.info(
+        fmt::format("[1/4] calibrate on {} windows of {} tokens", o.samples, o.length));
     calibrate(o, context_);
     stage_.finish("calibrate");
   }
@@ -88,7 +96,8 @@ class Pipeline {
 
   json eval_stage() {
     context_.log.info(fmt::format("[3/4] eval: float32 and {} schemes", schemes_.size()));
-    const TokenWindows windows = open_windows(options_.model, options_.eval_data, options_.eval_length);
+    const TokenWindows windows =
+        open_windows(options_.model, options_.eval_data, options_.eval_length);
     LoadedModel reference = load_model(options_.model, {at::kFloat, context_.device, true});
     std::vector<LoadedModel> models;
     for (const std::string& scheme : schemes_) {
@@ -98,13 +107,15 @@ class Pipeline {
     for (LoadedModel& model : models) all.push_back(&model);
     const auto evaluations = evaluate_models(all, &reference, windows, options_.windows,
                                              static_cast<uint64_t>(options_.seed), context_);
-    const int64_t used = options_.windows > 0 ? std::min(options_.windows, windows.size()) : windows.size();
+    const int64_t used =
+        options_.windows > 0 ? std::min(options_.windows, windows.size()) : windows.size();
     json scores = json::object();
     for (size_t i = 0; i < evaluations.size(); ++i) {
       scores[i == 0 ? "float32" : schemes_[i - 1]] = to_json(evaluations[i].scores);
     }
-    return {{"signature", eval_signature(windows, used, open_tokenizer(options_.model)->adds_bos())},
-            {"scores", scores}};
+    return {
+        {"signature", eval_signature(windows, used, open_tokenizer(options_.model)->adds_bos())},
+        {"scores", scores}};
   }
 
   json bench_stage() {
@@ -121,7 +132,8 @@ class Pipeline {
 
   Report assemble(const json& scores, const json& speeds) const {
     Report report;
-    const std::string name = options_.name.empty() ? fs::path(options_.model).filename().string() : options_.name;
+    const std::string name =
+        options_.name.empty() ? fs::path(options_.model).filename().string() : options_.name;
     report.title = fmt::format("{}: INT8 against its float baselines", name);
     report.model = name;
     report.hardware = hardware_line(open_device(context_.device), context_.threads);
@@ -134,18 +146,22 @@ class Pipeline {
     provenance["model_fingerprint"] = model_fingerprint(options_.model);
     report.provenance = provenance.dump();
     report.fp16_checkpoint_bytes = weight_file_bytes(options_.model);
-    for (const ModulePlan& module : plan_modules(make_model(open_config(options_.model))->topology())) {
-      if (!module.quantized) report.kept_layers.push_back(module.module + " (" + module.reason + ")");
+    for (const ModulePlan& module :
+         plan_modules(make_model(open_config(options_.model))->topology())) {
+      if (!module.quantized)
+        report.kept_layers.push_back(module.module + " (" + module.reason + ")");
     }
     report.kept_layers.emplace_back("embeddings and norms (kept by design)");
-    report.commands = {fmt::format("octet run {} --calib-data {} --eval-data {} --schemes {} --out {}", options_.model,
-                                   options_.calib_data, options_.eval_data, options_.schemes, options_.out)};
+    report.commands = {fmt::format(
+        "octet run {} --calib-data {} --eval-data {} --schemes {} --out {}", options_.model,
+        options_.calib_data, options_.eval_data, options_.schemes, options_.out)};
     std::vector<std::string> variants = {"float32", "bfloat16"};
     variants.insert(variants.end(), schemes_.begin(), schemes_.end());
     for (const std::string& variant : variants) {
       VariantResult result;
       result.name = result.scheme = variant;
-      if (scores["scores"].contains(variant)) result.quality = comparison_from(scores["scores"][variant]);
+      if (scores["scores"].contains(variant))
+        result.quality = comparison_from(scores["scores"][variant]);
       if (speeds.contains(variant)) fill_speed(speeds[variant], result);
       report.variants.push_back(result);
     }

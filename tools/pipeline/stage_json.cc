@@ -13,8 +13,8 @@ double number(const nlohmann::json& json, const char* name) {
 
 PhaseSpeed speed(const nlohmann::json& rate, const nlohmann::json& ms) {
   return {rate.get<double>(),
-          {number(ms, "mean"), number(ms, "stddev"), number(ms, "p50"), number(ms, "p99"), number(ms, "min"),
-           ms.at("n").get<int64_t>()}};
+          {number(ms, "mean"), number(ms, "stddev"), number(ms, "p50"), number(ms, "p99"),
+           number(ms, "min"), ms.at("n").get<int64_t>()}};
 }
 
 }  // namespace

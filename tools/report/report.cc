@@ -68,11 +68,11 @@ std::string join(const std::vector<std::string>& words) {
 
 TextTable size_table(const Report& report) {
   TextTable table({{"variant", Align::kLeft},
-               {"scheme", Align::kLeft},
-               {"disk MB"},
-               {"of FP16 checkpoint"},
-               {"weights MB"},
-               {"peak memory MB"}});
+                   {"scheme", Align::kLeft},
+                   {"disk MB"},
+                   {"of FP16 checkpoint"},
+                   {"weights MB"},
+                   {"peak memory MB"}});
   for (const VariantResult& v : report.variants) {
     const double fp16 = static_cast<double>(report.fp16_checkpoint_bytes);
     const std::string ratio = v.bytes_on_disk && fp16 > 0
@@ -86,16 +86,16 @@ TextTable size_table(const Report& report) {
 
 TextTable quality_table(const Report& report) {
   TextTable table({{"variant", Align::kLeft},
-               {"perplexity"},
-               {"±se"},
-               {"Δppl %"},
-               {"95% of Δppl %"},
-               {"KL mean"},
-               {"±se"},
-               {"KL p99"},
-               {"KL p99.9"},
-               {"KL max"},
-               {"top-1 %"}});
+                   {"perplexity"},
+                   {"±se"},
+                   {"Δppl %"},
+                   {"95% of Δppl %"},
+                   {"KL mean"},
+                   {"±se"},
+                   {"KL p99"},
+                   {"KL p99.9"},
+                   {"KL max"},
+                   {"top-1 %"}});
   for (const VariantResult& v : report.variants) {
     if (!v.quality) continue;
     const Comparison& q = *v.quality;

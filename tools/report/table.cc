@@ -78,7 +78,8 @@ std::string cut(const std::string& text, size_t width) {
 }
 
 std::string line_of(const std::vector<std::string>& cells,
-                    const std::vector<TextTable::Column>& columns, const std::vector<size_t>& widths) {
+                    const std::vector<TextTable::Column>& columns,
+                    const std::vector<size_t>& widths) {
   std::string line;
   for (size_t c = 0; c < cells.size(); ++c) {
     const std::string cell = cut(cells[c], widths[c]);
@@ -91,7 +92,8 @@ std::string line_of(const std::vector<std::string>& cells,
 }
 
 // Narrows the widest left-aligned columns until the table fits or none can give.
-void shrink(std::vector<size_t>& widths, const std::vector<TextTable::Column>& columns, size_t limit) {
+void shrink(std::vector<size_t>& widths, const std::vector<TextTable::Column>& columns,
+            size_t limit) {
   const auto total = [&] {
     size_t sum = 2 * (widths.size() - 1);
     for (size_t width : widths) sum += width;
