@@ -1,5 +1,9 @@
 #include "kernels/cpu/features.h"
 
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 namespace octet::cpu {
 
 Level best_level() {
@@ -17,10 +21,24 @@ Level best_level() {
 
 std::string name(Level level) {
   switch (level) {
-    case Level::kVnni: return "avx512-vnni";
-    case Level::kAvx2: return "avx2";
-    default: return "portable";
+    case Level::kVnni:
+      return has_amx() ? "avx512-vnni, amx" : "avx512-vnni";
+    case Level::kAvx2:
+      return "avx2";
+    default:
+      return "portable";
   }
+}
+
+bool has_amx() {
+  static const bool available = [] {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;
+    if (best_level() != Level::kVnni || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+    // Linux hands out the tile registers on request (ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+    return (d & kTile) != 0 && (d & kInt8) != 0 && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+  }();
+  return available;
 }
 
 }  // namespace octet::cpu

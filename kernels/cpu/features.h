@@ -4,12 +4,15 @@
 
 namespace octet::cpu {
 
-/// Integer dot product levels, slowest first. kPortable: plain C++. kAvx2: exact 16-bit multiply-add.
-/// kVnni: AVX512-VNNI u8 x s8 (activations shifted by 128, corrected by column sums).
+/// Integer dot product levels, slowest first. kPortable: plain C++. kAvx2: exact 16-bit
+/// multiply-add. kVnni: AVX512-VNNI u8 x s8 (activations shifted by 128, corrected by column sums).
 enum class Level { kPortable, kAvx2, kVnni };
 
 /// The best level of this CPU.
 Level best_level();
 std::string name(Level level);
+
+/// Whether kVnni may use AMX's INT8 tiles for many rows. The first call asks the kernel for them.
+bool has_amx();
 
 }  // namespace octet::cpu

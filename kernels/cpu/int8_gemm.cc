@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "kernels/cpu/int8_amx.h"
 #include "kernels/cpu/int8_tile.h"
 #include "kernels/cpu/scratch.h"
 
@@ -14,6 +15,7 @@ namespace octet::cpu {
 struct PackedInt8::Impl {
   int64_t n = 0, k = 0;
   int64_t groups = 0, panels = 0;
+  bool amx = false;  ///< many rows go through tiles
   const Int8Tile* tile = nullptr;
   AlignedBuffer codes;  ///< int8 [panels][groups][columns][group]
   AlignedBuffer start;  ///< int32 [panels * columns]: -offset * column sum
@@ -114,6 +116,20 @@ void run_task(const Call& call, int64_t p, int64_t first, int64_t last) {
   }
 }
 
+constexpr int64_t kAmxTaskRows = 8 * kAmxRows;  // rows that share a panel in cache
+
+void amx_gemm(const PackedInt8::Impl& w, const AmxCall& call, int64_t m) {
+  // The last task has at least one whole block, which its last rows are read back from.
+  const int64_t tasks = std::max<int64_t>(1, (m + kAmxTaskRows - kAmxRows) / kAmxTaskRows);
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t p = 0; p < w.panels; ++p) {
+    for (int64_t t = 0; t < tasks; ++t) {
+      const int64_t last = t + 1 == tasks ? m : (t + 1) * kAmxTaskRows;
+      amx_panel(call, w.panel(p), p * w.tile->columns, t * kAmxTaskRows, last);
+    }
+  }
+}
+
 }  // namespace
 
 PackedInt8::PackedInt8(const int8_t* w, int64_t n, int64_t k, Level level)
@@ -126,6 +142,7 @@ PackedInt8::PackedInt8(const int8_t* w, int64_t n, int64_t k, Level level)
   impl_->n = n;
   impl_->k = k;
   impl_->tile = &int8_tile(level);
+  impl_->amx = level == Level::kVnni && k % kAmxDepth == 0 && has_amx();
   impl_->groups = (k + impl_->tile->group - 1) / impl_->tile->group;
   impl_->panels = (n + impl_->tile->columns - 1) / impl_->tile->columns;
   auto* codes = static_cast<int8_t*>(
@@ -155,6 +172,10 @@ void int8_gemm(const PackedInt8& packed, const int8_t* x, int64_t m, const float
                bool per_row, const float* col_scale, const float* bias, float* y) {
   const PackedInt8::Impl& w = packed.impl();
   if (m <= 0 || w.n == 0) return;
+  if (w.amx && m >= kAmxRows) {
+    amx_gemm(w, {x, w.k, row_scale, per_row, col_scale, bias, y, w.n}, m);
+    return;
+  }
   const RowBlocks blocks(m, w.tile->max_rows);
   int32_t* packed_x = thread_scratch<int32_t>(kGemmScratch, m * w.groups);
   const bool fork = m * w.n * w.k >= 4 * kSerialWork;

@@ -70,6 +70,17 @@ void check(const Case& c, bool per_row, bool with_bias) {
   }
 }
 
+// Whole tiles along k and row counts around whole blocks: the path for AMX where the CPU has it.
+TEST(Int8Gemm, MatchesReferenceOnTileShapes) {
+  for (int64_t m : {31, 32, 33, 63, 64, 255, 256, 257, 287, 288, 289, 512, 530}) {
+    check(Case(m, 70, 64, m), m % 2, m % 3 == 0);
+    check(Case(m, 33, 192, m), m % 3 == 0, m % 2);
+  }
+  for (int64_t n : {1, 15, 16, 17, 31, 32, 48, 49, 64, 576})
+    check(Case(40, n, 576, n), true, n % 2);
+  check(Case(33, 40, 1536, 1), false, true);
+}
+
 TEST(Int8Gemm, MatchesReferenceOnEverySmallShape) {
   for (int64_t n = 1; n <= 70; n += n < 36 ? 1 : 5) {
     for (int64_t k = 1; k <= 70; k += k < 12 ? 1 : 7) {
