@@ -168,11 +168,12 @@ std::string differences(const nlohmann::json& before, const nlohmann::json& now)
   const auto old_flat = before.flatten(), new_flat = now.flatten();
   for (const auto& [name, value] : new_flat.items()) {
     const auto old = old_flat.contains(name) ? old_flat[name].dump() : "nothing";
-    if (old != value.dump()) text += fmt::format(" {}: {} (now {});", name, old, value.dump());
+    if (old != value.dump()) text += fmt::format(" {}: {} (now {}),", name, old, value.dump());
   }
   for (const auto& [name, value] : old_flat.items()) {
-    if (!new_flat.contains(name)) text += fmt::format(" {}: {} (now nothing);", name, value.dump());
+    if (!new_flat.contains(name)) text += fmt::format(" {}: {} (now nothing),", name, value.dump());
   }
+  if (!text.empty()) text.pop_back();
   return text;
 }
 

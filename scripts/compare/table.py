@@ -25,7 +25,7 @@ def main():
         rows[scheme] = {"llmcompressor": peer, "octet": ours, "kl_ratio": ratio}
         print(f"{scheme:<14}{peer['kl_mean']:>18.5f}{ours['kl_mean']:>12.5f}{ratio:>8.3f}"
               f"{peer['perplexity']:>20.4f}{ours['perplexity']:>11.4f}")
-    text = json.dumps({"llmcompressor": "0.14.0.1", "calibration": {"samples": 128, "length": 512},
+    text = json.dumps({"llmcompressor": "0.14.0.1", "calibration": {"samples": 32, "length": 512},
                        "evaluation": {"windows": 12, "length": 1024}, "schemes": rows}, indent=2)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(text + "\n")
