@@ -1,11 +1,39 @@
 #include "models/attention.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include "core/error.h"
 
 namespace octet {
+namespace {
+
+// The float32 form of apply_rotary without temporaries: x [b, h, t, d] with unit stride along d.
+// Each element is computed by the same two products and one sum as the tensor form.
+at::Tensor rotate_rows(const at::Tensor& x, const at::Tensor& rotary) {
+  const int64_t heads = x.size(1), steps = x.size(2), half = x.size(3) / 2;
+  at::Tensor out = at::empty(x.sizes(), x.options());
+  const float* from = x.const_data_ptr<float>();
+  const float* table = rotary.const_data_ptr<float>();
+  float* to = out.data_ptr<float>();
+  at::parallel_for(0, x.size(0) * heads * steps, 64, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t batch = i / (heads * steps), head = i / steps % heads, step = i % steps;
+      const float* a = from + batch * x.stride(0) + head * x.stride(1) + step * x.stride(2);
+      const float *b = a + half, *cosine = table + step * 2 * half, *sine = cosine + half;
+      float *low = to + i * 2 * half, *high = low + half;
+      for (int64_t j = 0; j < half; ++j) {
+        const float u = a[j], v = b[j];
+        low[j] = u * cosine[j] - v * sine[j];
+        high[j] = v * cosine[j] + u * sine[j];
+      }
+    }
+  });
+  return out;
+}
+
+}  // namespace
 
 at::Tensor rotary_table(const at::Tensor& positions, int64_t dim, double theta) {
   const auto options = at::TensorOptions(at::kFloat).device(positions.device());
@@ -17,6 +45,12 @@ at::Tensor rotary_table(const at::Tensor& positions, int64_t dim, double theta) 
 
 at::Tensor apply_rotary(const at::Tensor& x, const at::Tensor& rotary) {
   const int64_t half = x.size(-1) / 2;
+  if (x.is_cpu() && x.scalar_type() == at::kFloat && !x.requires_grad() && x.dim() == 4 &&
+      x.stride(3) == 1 && x.size(3) % 2 == 0 && rotary.scalar_type() == at::kFloat &&
+      rotary.is_contiguous() && !rotary.requires_grad() &&
+      rotary.sizes() == at::IntArrayRef({x.size(2), x.size(3)})) {
+    return rotate_rows(x, rotary);
+  }
   const at::Tensor table = rotary.to(x.scalar_type());
   const at::Tensor cosine = table.narrow(-1, 0, half), sine = table.narrow(-1, half, half);
   const at::Tensor a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
