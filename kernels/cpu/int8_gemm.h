@@ -1,4 +1,5 @@
-// W8A8 linear on the CPU: integer dot products, INT32 accumulation, one scaling pass in the epilogue.
+// W8A8 linear on the CPU: integer dot products, INT32 accumulation, one scaling pass in the
+// epilogue.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -26,9 +27,10 @@ class PackedInt8 {
 };
 
 /// y[m, n] = (sum_k x[m, k] * w[n, k]) * row_scale[m] * col_scale[n] + bias[n], float32 out.
-/// x: int8 [m, k], codes -127..127 (-128 allowed). row_scale: [m] when per_row, else [1]. bias may be null.
-/// The sums are exact in INT32 for k <= 2^17 on every level, so all levels give the same bits.
-void int8_gemm(const PackedInt8& w, const int8_t* x, int64_t m, const float* row_scale, bool per_row,
-               const float* col_scale, const float* bias, float* y);
+/// x: int8 [m, k], codes -127..127 (-128 allowed). row_scale: [m] when per_row, else [1]. bias may
+/// be null. The sums are exact in INT32 for k <= 2^17 on every level, so all levels give the same
+/// bits.
+void int8_gemm(const PackedInt8& w, const int8_t* x, int64_t m, const float* row_scale,
+               bool per_row, const float* col_scale, const float* bias, float* y);
 
 }  // namespace octet::cpu

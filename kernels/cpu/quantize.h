@@ -1,7 +1,8 @@
 // Quantization of activations on the CPU, fused with the producers that feed a quantized linear.
-// Convention (docs/architecture.md "Numbers"): real = scale * q, symmetric, q in [-127, 127], scale =
-// absmax / 127, round half to even; an all-zero row has scale 1 and q 0. NaN or Inf in a row: the scale
-// becomes NaN (so that the damage stays visible) and q is 0. All matrices are row-major, rows may be 0.
+// Convention (docs/architecture.md "Numbers"): real = scale * q, symmetric, q in [-127, 127], scale
+// = absmax / 127, round half to even; an all-zero row has scale 1 and q 0. NaN or Inf in a row: the
+// scale becomes NaN (so that the damage stays visible) and q is 0. All matrices are row-major, rows
+// may be 0.
 #pragma once
 #include <cstdint>
 
@@ -13,21 +14,22 @@ void quantize_rows(const float* x, int64_t rows, int64_t k, int8_t* q, float* sc
 /// Per tensor with a given scale: x [count] -> q [count], clamped to [-127, 127].
 void quantize_tensor(const float* x, int64_t count, float scale, int8_t* q);
 
-/// RMSNorm: y[r, j] = x[r, j] * rsqrt(mean(x[r]^2) + eps) * weight[j]  (float32, mean in float64 or a
-/// fixed blocked order: the result of a row never depends on the number of rows or threads).
+/// RMSNorm: y[r, j] = x[r, j] * rsqrt(mean(x[r]^2) + eps) * weight[j]  (float32, mean in float64 or
+/// a fixed blocked order: the result of a row never depends on the number of rows or threads).
 void rms_norm(const float* x, const float* weight, float eps, int64_t rows, int64_t k, float* y);
 
 /// rms_norm then quantize_rows in one pass over memory; bit-equal to the two calls in sequence.
 void rms_norm_quantize_rows(const float* x, const float* weight, float eps, int64_t rows, int64_t k,
                             int8_t* q, float* scale);
 /// rms_norm then quantize_tensor; bit-equal to the two calls in sequence.
-void rms_norm_quantize_tensor(const float* x, const float* weight, float eps, int64_t rows, int64_t k,
-                              float scale, int8_t* q);
+void rms_norm_quantize_tensor(const float* x, const float* weight, float eps, int64_t rows,
+                              int64_t k, float scale, int8_t* q);
 
 /// y[r, j] = silu(gate_up[r, j]) * gate_up[r, k + j]; gate_up [rows, 2k], y [rows, k].
 void silu_mul(const float* gate_up, int64_t rows, int64_t k, float* y);
 /// silu_mul then quantize_rows / quantize_tensor; bit-equal to the two calls in sequence.
 void silu_mul_quantize_rows(const float* gate_up, int64_t rows, int64_t k, int8_t* q, float* scale);
-void silu_mul_quantize_tensor(const float* gate_up, int64_t rows, int64_t k, float scale, int8_t* q);
+void silu_mul_quantize_tensor(const float* gate_up, int64_t rows, int64_t k, float scale,
+                              int8_t* q);
 
 }  // namespace octet::cpu

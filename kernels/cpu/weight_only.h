@@ -1,13 +1,13 @@
-// Weight-only linears on the CPU: packed weights are widened in registers (few rows) or tile by tile.
-// No widened copy of a whole weight ever exists.
+// Weight-only linears on the CPU: packed weights are widened in registers (few rows) or tile by
+// tile. No widened copy of a whole weight ever exists.
 #pragma once
 #include <cstdint>
 
 namespace octet::cpu {
 
-/// y[m, n] = sum_k x[m, k] * q[n, k] * scale[n] + bias[n]; x float32 [m, k], q int8 row-major [n, k]
-/// (the bytes of pack-quantized 8-bit weights, minus 128). bias may be null. Fast for m <= kFewRows;
-/// right for any m.
+/// y[m, n] = sum_k x[m, k] * q[n, k] * scale[n] + bias[n]; x float32 [m, k], q int8 row-major [n,
+/// k] (the bytes of pack-quantized 8-bit weights, minus 128). bias may be null. Fast for m <=
+/// kFewRows; right for any m.
 void w8a16_gemm(const int8_t* q, const float* scale, const float* bias, const float* x, int64_t m,
                 int64_t n, int64_t k, float* y);
 
