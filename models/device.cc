@@ -16,7 +16,8 @@ namespace {
 
 void load_cuda() {
 #ifdef OCTET_HAS_CUDA
-  // No hasCUDA() before this: torch keeps the answer it gives first, and without the library that is no.
+  // No hasCUDA() before this: torch keeps the answer it gives first, and without the library that
+  // is no.
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     throw Error(
         fmt::format("\"{}\" while loading libtorch_cuda.so", dlerror()),

@@ -58,7 +58,8 @@ BenchResult result_of(const Contestant& contestant, int64_t prefill) {
 
 void BenchOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "models to compare; float ones run in each of --dtypes", models);
-  v.field("dtypes", "arithmetic of float models, one value a flag (default: float32 and bfloat16)", dtypes);
+  v.field("dtypes", "arithmetic of float models, one value a flag (default: float32 and bfloat16)",
+          dtypes);
   v.field("prefill", "tokens of the prompt", prefill);
   v.field("decode", "tokens decoded one by one behind it", decode);
   v.field("rounds", "turns of each model", rounds);
