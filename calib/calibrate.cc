@@ -182,6 +182,10 @@ void check(const CalibrateOptions& options) {
                      "samples and unit of at least 1, a length of at least 2, a seed of at least 0",
                      "see octet calibrate --help");
   }
+  if (options.dtype != "float32" && options.dtype != "bfloat16" && options.dtype != "float16") {
+    throw UsageError(fmt::format("dtype \"{}\"", options.dtype), "float32, bfloat16 or float16",
+                     "choose one of them");
+  }
   if (open_config(options.model).quantized) {
     throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
                      "calibrate the checkpoint it was made from");
