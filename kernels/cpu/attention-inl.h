@@ -1,6 +1,5 @@
-// AttentionKernels over vectors of kLanes floats, which the including file defines before, with
-// kTileRows (rows of one register tile, two vectors each). Internal linkage: each including file
-// gets its own copy.
+// AttentionKernels over the tiles of tile-inl.h. Internal linkage: each including file gets its own
+// copy.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -9,29 +8,13 @@
 
 #include "kernels/cpu/attention_block.h"
 #include "kernels/cpu/exp-inl.h"
+#include "kernels/cpu/tile-inl.h"
 
 namespace octet::cpu {
 namespace {
 
-typedef float Reg __attribute__((vector_size(kLanes * sizeof(float))));
-constexpr int64_t kWidth = 2 * kLanes;
 // Rows of scores do not start at the same place of a page: they would fight for cache lines.
 constexpr int64_t kScoreStride = kKeyBlock + 16;
-
-/// x in every lane. (Reg{} + x would have to turn -0 into 0.)
-Reg spread(float x) {
-  return x - Reg{};
-}
-
-Reg load(const float* from) {
-  Reg v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
-void store(float* to, Reg v) {
-  __builtin_memcpy(to, &v, sizeof v);
-}
 
 float sum_lanes(Reg v) {
   float lane[kLanes];
@@ -46,44 +29,6 @@ float max_lanes(Reg v) {
   float top = v[0];
   for (int i = 1; i < kLanes; ++i) top = v[i] > top ? v[i] : top;
   return top;
-}
-
-/// c[r, 0..kWidth) (+)= sum over depth of a[r, j] * b[j, 0..kWidth).
-template <int kRows, bool kAdd>
-void tile(const float* a, int64_t a_stride, const float* b, int64_t depth, float* c,
-          int64_t c_stride) {
-  Reg sum[kRows][2];
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-    sum[r][0] = kAdd ? load(c + r * c_stride) : Reg{};
-    sum[r][1] = kAdd ? load(c + r * c_stride + kLanes) : Reg{};
-  }
-  for (int64_t j = 0; j < depth; ++j) {
-    const Reg low = load(b + j * kWidth), high = load(b + j * kWidth + kLanes);
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-      const Reg x = spread(a[r * a_stride + j]);
-      sum[r][0] += x * low;
-      sum[r][1] += x * high;
-    }
-  }
-#pragma GCC unroll 16
-  for (int r = 0; r < kRows; ++r) {
-    store(c + r * c_stride, sum[r][0]);
-    store(c + r * c_stride + kLanes, sum[r][1]);
-  }
-}
-
-template <bool kAdd, int kRows = kTileRows>
-void tiles(int64_t rows, const float* a, int64_t a_stride, const float* b, int64_t depth, float* c,
-           int64_t c_stride) {
-  while (rows >= kRows) {
-    tile<kRows, kAdd>(a, a_stride, b, depth, c, c_stride);
-    a += kRows * a_stride;
-    c += kRows * c_stride;
-    rows -= kRows;
-  }
-  if constexpr (kRows > 1) tiles<kAdd, kRows - 1>(rows, a, a_stride, b, depth, c, c_stride);
 }
 
 /// Turns scores [0, count) into exp(scale * (score - new maximum)) and the rest up to `padded` into

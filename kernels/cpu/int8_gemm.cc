@@ -120,19 +120,15 @@ void run_task(const Call& call, int64_t p, int64_t first, int64_t last) {
 /// One row against panels [first, last).
 void run_row(const Call& call, int64_t first, int64_t last) {
   const Int8Tile& tile = *call.w.tile;
-  for (int64_t p = first; p < last;) {
+  int panels = tile.streams;
+  for (int64_t p = first; p < last; p += panels) {
+    while (panels > last - p) panels /= 2;
     alignas(64) int32_t acc[kMaxStreams * kMaxTileColumns];
-    const int64_t panels = last - p >= tile.streams ? tile.streams : 1;
     std::copy_n(call.w.starts(p), panels * tile.columns, acc);
-    if (panels == tile.streams) {
-      tile.run_row(call.w.panel(p), call.x, call.w.groups, acc);
-    } else {
-      tile.run(1, call.w.panel(p), call.x, call.w.groups, acc);
-    }
-    for (int64_t i = 0; i < panels; ++i) {
+    tile.run_row(panels, call.w.panel(p), call.x, call.w.groups, acc);
+    for (int i = 0; i < panels; ++i) {
       scale_rows(call, acc + i * tile.columns, 0, 1, (p + i) * tile.columns);
     }
-    p += panels;
   }
 }
 

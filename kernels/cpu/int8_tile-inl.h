@@ -80,10 +80,11 @@ void run(int rows, const int8_t* panel, const int32_t* x, int64_t groups, int32_
 
 // The hardware follows a stream only to the end of its page, and one stream does not fill the line
 // buffers.
-constexpr int64_t kPrefetchBytes = 1024;
+constexpr int64_t kPrefetchBytes = 512;
 
-void run_row(const int8_t* panels, const int32_t* x, int64_t groups, int32_t* acc) {
-  constexpr int kRegs = Ops::kVectors * Ops::kStreams;
+template <int kPanels>
+void run_streams(const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc) {
+  constexpr int kRegs = Ops::kVectors * kPanels;
   typename Ops::Reg sum[kRegs];
 #pragma GCC unroll 16
   for (int i = 0; i < kRegs; ++i) sum[i] = Ops::load(acc + i * Ops::kLanes);
@@ -91,7 +92,7 @@ void run_row(const int8_t* panels, const int32_t* x, int64_t groups, int32_t* ac
     const typename Ops::Reg code = Ops::spread(x[g]);
 #pragma GCC unroll 16
     for (int i = 0; i < kRegs; ++i) {
-      const int8_t* w = panels + (i / Ops::kVectors * groups + g) * kGroupBytes +
+      const int8_t* w = panel + (i / Ops::kVectors * groups + g) * kGroupBytes +
                         i % Ops::kVectors * Ops::kLanes * Ops::kGroup;
       __builtin_prefetch(w + kPrefetchBytes);
       sum[i] = Ops::dot(sum[i], Ops::weights(w), code);
@@ -99,6 +100,14 @@ void run_row(const int8_t* panels, const int32_t* x, int64_t groups, int32_t* ac
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kRegs; ++i) Ops::store(acc + i * Ops::kLanes, sum[i]);
+}
+
+template <int kPanels = Ops::kStreams>
+void run_row(int panels, const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc) {
+  if constexpr (kPanels > 1) {
+    if (panels < kPanels) return run_row<kPanels / 2>(panels, panel, x, groups, acc);
+  }
+  run_streams<kPanels>(panel, x, groups, acc);
 }
 
 void pack_x(const int8_t* x, int64_t k, int rows, int32_t* packed) {
@@ -115,7 +124,7 @@ void pack_x(const int8_t* x, int64_t k, int rows, int32_t* packed) {
 }
 
 constexpr Int8Tile kInt8Tile = {Ops::kGroup, kColumns, Ops::kMaxRows, Ops::kChunk, Ops::kOffset,
-                                pack_x,      run,      Ops::kStreams, run_row};
+                                pack_x,      run,      Ops::kStreams, run_row<>};
 
 }  // namespace
 }  // namespace octet::cpu
