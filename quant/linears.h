@@ -15,11 +15,10 @@ namespace octet {
 
 /// What the linears of one model did; shared by all of them.
 struct RunCounters {
-  std::atomic<int64_t> int8_gemms{0};            ///< linears run with integer dot products
-  std::atomic<int64_t> packed_gemms{0};          ///< weight-only linears run on packed weights
-  std::atomic<int64_t> widened_tiles{0};         ///< tiles of weight rows widened to float
-  std::atomic<int64_t> largest_tile_rows{0};     ///< rows of the largest such tile
-  std::atomic<int64_t> materialized_weights{0};  ///< quantized weights widened whole: always 0
+  std::atomic<int64_t> int8_gemms{0};         ///< linears run with integer dot products
+  std::atomic<int64_t> packed_gemms{0};       ///< weight-only linears run on packed weights
+  std::atomic<int64_t> widened_tiles{0};      ///< tiles of weight rows widened to float
+  std::atomic<int64_t> largest_tile_rows{0};  ///< rows of the largest such tile
 };
 
 /// Where and how the linears run.

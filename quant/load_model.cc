@@ -49,14 +49,6 @@ std::string stored_scheme(const Topology& topology, QuantizedSource& source) {
 
 }  // namespace
 
-at::ScalarType parse_dtype(const std::string& name) {
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float16") return at::kHalf;
-  throw UsageError(fmt::format("dtype \"{}\"", name), "float32, bfloat16 or float16",
-                   "choose one of them");
-}
-
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
   LoadedModel loaded;
   loaded.config = open_config(path);

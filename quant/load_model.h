@@ -30,7 +30,4 @@ struct LoadedModel {
 /// too.
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
-/// "float32", "bfloat16", "float16"; UsageError otherwise.
-at::ScalarType parse_dtype(const std::string& name);
-
 }  // namespace octet

@@ -149,8 +149,8 @@ Weight QuantizedSource::get(const std::string& name) {
   };
   if (checkpoint_.has(module + ".weight_packed")) {
     const at::Tensor shape = read_tensor(checkpoint_, module + ".weight_shape").to(at::kLong);
-    weight.q = unpack_int8(read_tensor(checkpoint_, module + ".weight_packed"),
-                           shape.numel() == 2 ? shape[1].item<int64_t>() : 0, name);
+    weight.q = unpack_codes(read_tensor(checkpoint_, module + ".weight_packed"),
+                            shape.numel() == 2 ? shape[1].item<int64_t>() : 0, 8, name);
   } else {
     weight.q = read_tensor(checkpoint_, name);
   }

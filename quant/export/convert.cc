@@ -10,9 +10,9 @@
 #include "core/json.h"
 #include "core/version.h"
 #include "models/open.h"
+#include "models/parse_dtype.h"
 #include "models/weight_sources.h"
 #include "quant/export/compressed_tensors.h"
-#include "quant/load_model.h"
 
 namespace octet {
 namespace {

@@ -59,7 +59,7 @@ TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
           << rows;
     }
     EXPECT_EQ(context.counters->int8_gemms, 5);
-    EXPECT_EQ(context.counters->materialized_weights, 0);
+    EXPECT_EQ(context.counters->widened_tiles, 0);
   }
 }
 
