@@ -38,7 +38,7 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
 
 // Widened weight and bias of the whole site.
 std::pair<at::Tensor, at::Tensor> widened(const SiteCodes& codes) {
-  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble).unsqueeze(1),
+  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble),
           codes.bias.to(at::kDouble)};
 }
 
