@@ -234,6 +234,7 @@ GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
 }
 
 void GroupedLinear::widen(int64_t row, int64_t rows, at::Tensor& out) const {
+  if (packed_) return packed_->widen(row, rows, out.data_ptr<float>());
   at::Tensor codes = q_.narrow(0, row, rows);
   if (bits_ == 4) {
     codes = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1);
@@ -247,7 +248,7 @@ void GroupedLinear::widen(int64_t row, int64_t rows, at::Tensor& out) const {
 at::Tensor GroupedLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
-  if (!packed_) {
+  if (!packed_ || x.size(0) > cpu::kFewRows) {
     const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) { widen(row, rows, out); };
     return unflatten(tiled_linear(x, n_, bias_, *context_.counters, tile), input.leading);
   }

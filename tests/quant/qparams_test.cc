@@ -76,5 +76,23 @@ TEST(QParams, PackingIsBytesOfOffsetCodes) {
   EXPECT_THROW(unpack_codes(packed.to(at::kLong), 5, 8, "x"), Error);
 }
 
+TEST(QParams, FourBitsAreTwoAByteAndGroupsHaveTheirScales) {
+  const at::Tensor q = at::tensor({-8, 7, 0, 1, -1, 2, 3, 4, 5}, at::kChar).view({1, 9});
+  const at::Tensor packed = pack_codes(q, 4);
+  EXPECT_EQ(packed.sizes(), at::IntArrayRef({1, 2}));
+  EXPECT_EQ(static_cast<uint32_t>(packed[0][0].item<int>()), 0xCBA798F0U);
+  EXPECT_EQ(packed[0][1].item<int>(), 13);
+  EXPECT_TRUE(at::equal(unpack_codes(packed, 9, 4, "x"), q));
+
+  const at::Tensor w = random_weight(5, 64);
+  const QuantizedWeight made = quantize_weight(w, {4, 16, false}, at::kFloat);
+  EXPECT_EQ(made.scale.sizes(), at::IntArrayRef({5, 4}));
+  EXPECT_TRUE(at::allclose(made.scale, w.view({5, 4, 16}).abs().amax(2) / 7.5));
+  const auto error = [&w](const QuantizedWeight& coded) {
+    return (coded.q * coded.scale.repeat_interleave(16, 1) - w).square().sum().item<double>();
+  };
+  EXPECT_LT(error(quantize_weight(w, {4, 16, true}, at::kFloat)), 0.95 * error(made));
+}
+
 }  // namespace
 }  // namespace octet
