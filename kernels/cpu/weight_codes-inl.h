@@ -95,11 +95,11 @@ float scale_of(float range, const Codebook& book) {
   return scale;
 }
 
-// In fortieths of absmax. On normal weights in groups of 64 these leave 0.851 of absmax's squared
-// error; a hundred times as many would leave 0.847.
+// In eightieths of absmax. Smaller ranges would leave less squared error yet, but clip the weights
+// that matter most: down to 0.7 of absmax, SmolLM2's divergence is that of absmax again.
 constexpr int kCandidates = 16;
-constexpr float kFortieths[kCandidates] = {40, 43, 42, 41, 39, 38, 37, 36,
-                                           35, 34, 33, 32, 31, 30, 29, 28};
+constexpr float kEightieths[kCandidates] = {80, 87, 86, 85, 84, 83, 82, 81,
+                                            79, 78, 77, 76, 75, 74, 73, 72};
 
 #if defined(__AVX512F__)
 constexpr int kWidth = 16;
@@ -139,7 +139,7 @@ float search_scale(const float* x, int64_t k, float absmax, float scale, const C
   if (absmax / book.levels < smallest_normal(book.scale_type)) return scale;
   float candidates[kCandidates], errors[kCandidates];
   for (int c = 0; c < kCandidates; ++c) {
-    candidates[c] = round_to(absmax * (kFortieths[c] / 40.0f) / book.levels, book.scale_type);
+    candidates[c] = round_to(absmax * (kEightieths[c] / 80.0f) / book.levels, book.scale_type);
   }
   squared_errors(x, k, candidates, book, errors);
   int best = 0;
