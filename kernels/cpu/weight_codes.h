@@ -13,15 +13,15 @@ enum class FloatType { kF16, kBF16, kF32 };
 struct CodeOptions {
   int bits = 8;
   int64_t group = 0;         ///< weights along k that share a scale; 0: the whole row
-  bool clip_search = false;  ///< range with the least squared error instead of absmax
+  bool clip_search = false;  ///< range with the least sum of errors^4 instead of absmax
   FloatType scale_type = FloatType::kF16;
 };
 
 /// w: `rows` x k of `type`, row-major. codes: int8 [rows, k]. scales: [rows, k / group or 1], as
 /// stored, widened to float32. Rows are independent: any cut into calls gives the same bits, on any
 /// level. Returns the flat index of the first weight that is NaN, Inf or too large for a scale of
-/// scale_type, or -1; outputs are unspecified then. clip_search tries 16 ranges from 0.9 to 1.0875
-/// times absmax in steps of 0.0125 and takes the first of the best, absmax before all others.
+/// scale_type, or -1; outputs are unspecified then. clip_search tries 16 ranges from 0.7 to 1.075
+/// times absmax in steps of 0.025 and takes the first of the best, absmax before all others.
 int64_t encode_weights(const void* w, FloatType type, int64_t rows, int64_t k,
                        const CodeOptions& options, int8_t* codes, float* scales);
 
