@@ -14,7 +14,8 @@ void throw_system_error(const std::string& action, const std::filesystem::path& 
   const int code = errno;
   if (code == ENOSPC || code == EDQUOT) {
     throw Error(fmt::format("no space left while trying to {} {}", action, path.string()),
-                "enough free space on that disk", "free some space or choose another --out");
+                "enough free space on that disk",
+                "free some space and run the same command again, or choose another --out");
   }
   throw Error(
       fmt::format("\"{}\" while trying to {} {}", std::strerror(code), action, path.string()),
