@@ -19,7 +19,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kStageVersion = 1;
-constexpr const char* kManifest = "octet-manifest.json";
 
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -143,10 +142,10 @@ void write_file(const fs::path& path, const std::string& text) {
 namespace {
 
 nlohmann::json read_manifest(const fs::path& folder) {
-  if (!fs::exists(folder / kManifest)) return nullptr;
-  auto manifest = read_json((folder / kManifest).string());
+  if (!fs::exists(folder / StageDir::kManifest)) return nullptr;
+  auto manifest = read_json((folder / StageDir::kManifest).string());
   if (!manifest.is_object() || !manifest.contains("version") || !manifest["version"].is_number()) {
-    throw Error(fmt::format("no version in {}", (folder / kManifest).string()),
+    throw Error(fmt::format("no version in {}", (folder / StageDir::kManifest).string()),
                 "a manifest of octet's", fmt::format("remove {}", folder.string()));
   }
   if (manifest["version"] > kStageVersion) {

@@ -63,6 +63,7 @@ void write_file(const std::filesystem::path& path, const std::string& text);
 /// same key resumes; with another key it is refused with the differing entries named.
 class StageDir {
  public:
+  static constexpr const char* kManifest = "octet-manifest.json";
   StageDir(std::filesystem::path out, const nlohmann::json& key);
   ~StageDir();
   StageDir(const StageDir&) = delete;

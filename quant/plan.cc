@@ -6,6 +6,8 @@
 #include <set>
 
 #include "core/error.h"
+#include "models/architectures/families.h"
+#include "models/modules_by_name.h"
 #include "quant/name_pattern.h"
 
 namespace octet {
@@ -16,13 +18,8 @@ using Names = std::set<std::string>;
 const Names& allowed_names(const std::string& architecture) {
   static const Names decoder = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                 "gate_proj", "up_proj", "down_proj"};
-  static const Names common = {
-      "q_proj", "k_proj", "v_proj",  "o_proj",    "out_proj", "qkv_proj",           "gate_proj",
-      "fc1",    "fc2",    "up_proj", "down_proj", "q_a_proj", "kv_a_proj_with_mqa", "gate_up_proj",
-      "w1",     "w2",     "w3",      "q_b_proj",  "kv_b_proj"};
-  static const Names known = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM",
-                              "Qwen3ForCausalLM"};
-  return known.contains(architecture) ? decoder : common;
+  static const Names common(projection_names().begin(), projection_names().end());
+  return find_family(architecture) != nullptr ? decoder : common;
 }
 
 std::vector<int64_t> fitting_groups(int64_t k) {

@@ -42,6 +42,22 @@ class QuantizeCommand : public Command {
                          [](const ModulePlan& module) { return module.quantized(); });
   }
 
+  // Kept tensors that are no linear layers, the same place in all blocks as one.
+  struct KeptGroup {
+    int64_t count = 0;
+    std::string reason;
+  };
+  static std::map<std::string, KeptGroup> kept_groups(const QuantizeResult& result) {
+    std::map<std::string, KeptGroup> groups;
+    for (const KeptTensor& tensor : result.kept) {
+      if (tensor.matrix) continue;
+      KeptGroup& group = groups[name_pattern(tensor.name)];
+      ++group.count;
+      group.reason = tensor.reason;
+    }
+    return groups;
+  }
+
   nlohmann::json to_json(const QuantizeResult& result) const {
     nlohmann::json kept = nlohmann::json::object(), other = kept, refused = kept, slower = kept;
     for (const ModulePlan& module : result.plan) {
@@ -54,6 +70,10 @@ class QuantizeCommand : public Command {
     for (const VllmFinding& finding : result.vllm) {
       (finding.refused ? refused : slower)[finding.layer].push_back(finding.reason);
     }
+    nlohmann::json kept_tensors = nlohmann::json::object();
+    for (const auto& [pattern, group] : kept_groups(result)) {
+      kept_tensors[pattern] = {{"tensors", group.count}, {"reason", group.reason}};
+    }
     return {{"directory", result.directory},
             {"scheme", options_.scheme},
             {"bytes_before", result.bytes_before},
@@ -62,6 +82,8 @@ class QuantizeCommand : public Command {
             {"kept", kept},
             {"other", other},
             {"vllm", {{"version", kVllmVersion}, {"refused", refused}, {"slower", slower}}},
+            {"kept_tensors", kept_tensors},
+            {"resumed", result.resumed},
             {"reused", result.reused}};
   }
 
@@ -76,6 +98,9 @@ class QuantizeCommand : public Command {
       } else if (module.scheme.name != options_.scheme) {
         fmt::print("{} in {}: {}\n", module.module, module.scheme.name, module.reason);
       }
+    }
+    for (const auto& [pattern, group] : kept_groups(result)) {
+      fmt::print("kept {} ({} tensors): {}\n", pattern, group.count, group.reason);
     }
     print_vllm(result.vllm);
   }

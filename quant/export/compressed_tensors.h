@@ -1,23 +1,25 @@
-// Writes a compressed-tensors directory: config.json with quantization_config, model.safetensors,
-// and the tokenizer files of the source. Loads unchanged in transformers (compressed-tensors >=
-// 0.15).
+// A compressed-tensors directory: how the modules of a plan are stored, and what stands beside the
+// weights. Loads unchanged in transformers (compressed-tensors >= 0.15).
 #pragma once
 #include <filesystem>
-#include <functional>
-#include <string>
 #include <vector>
 
-#include "core/containers/safetensors.h"
 #include "models/topology.h"
-#include "models/weight_source.h"
+#include "quant/export/stream_item.h"
+#include "quant/export/tensor_source.h"
 #include "quant/plan.h"
 
 namespace octet {
 
-/// Writes DIR/model.safetensors, one matrix in memory at a time. `done` is called once a matrix.
-void write_compressed_tensors(const std::filesystem::path& directory, const Topology& topology,
-                              const std::vector<ModulePlan>& plan, WeightSource& source,
-                              const std::function<void()>& done);
+/// What becomes of every tensor of `source`, in its order: the plan's modules as compressed-tensors
+/// stores them, with scales of `scale_type`; everything else is copied. A stored copy of a tied
+/// head is left out. Error naming the tensor when a module's weight has another shape than planned.
+std::vector<StreamItem> stream_items(const TensorSource& source,
+                                     const std::vector<ModulePlan>& plan,
+                                     cpu::FloatType scale_type);
+
+/// Error naming the first tensor of the topology that `source` lacks.
+void require_tensors(const TensorSource& source, const Topology& topology);
 
 /// Copies what stands beside the weights (tokenizer, chat template, generation config) or, for a
 /// GGUF source, writes tokenizer.json and tokenizer_config.json from its metadata.

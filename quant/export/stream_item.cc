@@ -7,11 +7,6 @@
 namespace octet {
 namespace {
 
-Dtype container_dtype(cpu::FloatType type) {
-  if (type == cpu::FloatType::kF32) return Dtype::kF32;
-  return type == cpu::FloatType::kF16 ? Dtype::kF16 : Dtype::kBF16;
-}
-
 void check_encodable(const StreamItem& item, const TensorInfo& source) {
   cpu::FloatType type;
   if (source.shape.size() != 2 || !float_type(source.dtype, type)) {
@@ -42,6 +37,11 @@ bool float_type(Dtype dtype, cpu::FloatType& type) {
     default:
       return false;
   }
+}
+
+Dtype container_dtype(cpu::FloatType type) {
+  if (type == cpu::FloatType::kF32) return Dtype::kF32;
+  return type == cpu::FloatType::kF16 ? Dtype::kF16 : Dtype::kBF16;
 }
 
 std::vector<TensorInfo> item_tensors(const StreamItem& item, const TensorInfo& source) {

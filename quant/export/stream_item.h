@@ -33,5 +33,6 @@ std::vector<TensorInfo> item_tensors(const StreamItem& item, const TensorInfo& s
 
 /// float16, bfloat16 or float32 as the kernels call it; false for another dtype.
 bool float_type(Dtype dtype, cpu::FloatType& type);
+Dtype container_dtype(cpu::FloatType type);
 
 }  // namespace octet

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -57,6 +58,21 @@ class LoadedTensors : public TensorSource {
 
  private:
   std::shared_ptr<WeightSource> source_;
+};
+
+/// A checkpoint with F8_E4M3 weights that have a factor a block of 128 x 128 (DeepSeek-V3). Such a
+/// weight comes out as what it stands for: float32, or bfloat16 where it is `kept`. The factors are
+/// no tensors of their own. block_scales: name of the factors by name of the weight.
+class BlockScaledTensors : public TensorSource {
+ public:
+  BlockScaledTensors(const std::filesystem::path& directory,
+                     const std::map<std::string, std::string>& block_scales,
+                     const std::set<std::string>& kept);
+  std::shared_ptr<const TensorReader> open(const std::string& name) override;
+
+ private:
+  CheckpointTensors stored_;
+  std::map<std::string, std::string> block_scales_;
 };
 
 /// Tensors of a Hugging Face directory as stored, or of a .gguf file as float16.

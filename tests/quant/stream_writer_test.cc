@@ -137,11 +137,11 @@ TEST_F(StreamWriter, WritesWhatTheTensorFunctionsGive) {
   for (const char* kept : {"embed.weight", "empty", "ids", "norm.weight"}) {
     EXPECT_TRUE(at::equal(read_tensor(made, kept), tensors.at(kept))) << kept;
   }
-  const QuantizedWeight a = quantize_per_channel(tensors.at("a.weight"), at::kHalf);
+  const QuantizedWeight a = quantize_weight(tensors.at("a.weight"), {}, at::kHalf);
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight"), a.q));
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight_scale"), a.scale));
-  const QuantizedWeight c = quantize_per_channel(tensors.at("c.weight"), at::kHalf);
-  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_int8(c.q)));
+  const QuantizedWeight c = quantize_weight(tensors.at("c.weight"), {}, at::kHalf);
+  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_codes(c.q, 8)));
   EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_scale"), c.scale));
   EXPECT_TRUE(at::equal(read_tensor(made, "b.weight_shape"), at::tensor({512, 640}, at::kLong)));
   EXPECT_EQ(made.info("b.weight_packed").shape, (std::vector<int64_t>{512, 80}));
