@@ -17,6 +17,7 @@
 #include "models/hidden_spill.h"
 #include "models/model.h"
 #include "models/open.h"
+#include "models/parse_dtype.h"
 
 namespace octet {
 namespace {
@@ -67,9 +68,7 @@ class Walk {
         model_(make_model(open_config(options.model))),
         order_(sample_order(windows.size(), options.samples, static_cast<uint64_t>(options.seed))),
         units_(units(options.samples, options.unit)) {
-    const at::ScalarType compute = options.dtype == "bfloat16"  ? at::kBFloat16
-                                   : options.dtype == "float16" ? at::kHalf
-                                                                : at::kFloat;
+    const at::ScalarType compute = parse_dtype(options.dtype);
     executor_ = std::make_unique<Executor>(model_->topology(), open_weights(options.model),
                                            float_factory(compute, device_),
                                            ExecutorOptions{compute, device_, false});
@@ -182,10 +181,7 @@ void check(const CalibrateOptions& options) {
                      "samples and unit of at least 1, a length of at least 2, a seed of at least 0",
                      "see octet calibrate --help");
   }
-  if (options.dtype != "float32" && options.dtype != "bfloat16" && options.dtype != "float16") {
-    throw UsageError(fmt::format("dtype \"{}\"", options.dtype), "float32, bfloat16 or float16",
-                     "choose one of them");
-  }
+  parse_dtype(options.dtype);
   if (open_config(options.model).quantized) {
     throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
                      "calibrate the checkpoint it was made from");

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/io/system_error.h"
 #include "core/json.h"
 
 namespace octet {
@@ -18,22 +19,10 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kStageVersion = 1;
-constexpr const char* kManifest = "octet-manifest.json";
-
-[[noreturn]] void fail(const std::string& action, const fs::path& path, const std::string& remedy) {
-  const int code = errno;
-  if (code == ENOSPC || code == EDQUOT) {
-    throw Error(fmt::format("no space left while trying to {} {}", action, path.string()),
-                "enough free space on that disk", "free some space or choose another --out");
-  }
-  throw Error(
-      fmt::format("\"{}\" while trying to {} {}", std::strerror(code), action, path.string()),
-      "it to succeed", remedy);
-}
 
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) fail("open", folder, "check the folder and its permissions");
+  if (fd < 0) throw_system_error("open", folder, "check the folder and its permissions");
   ::fsync(fd);
   ::close(fd);
 }
@@ -42,7 +31,7 @@ void sync_folder(const fs::path& folder) {
 
 InputFile::InputFile(const fs::path& path) : path_(path) {
   fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) fail("open", path, "check the path and its permissions");
+  if (fd_ < 0) throw_system_error("open", path, "check the path and its permissions");
   struct stat info {};
   if (::fstat(fd_, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(fd_);
@@ -65,7 +54,7 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
     const ssize_t got =
         ::pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) fail("read", path_, "check the disk");
+    if (got < 0) throw_system_error("read", path_, "check the disk");
     if (got == 0) {
       throw Error(fmt::format("{} ends at byte {}", path_.string(), offset + done),
                   fmt::format("{} bytes from {}", out.size(), offset),
@@ -73,6 +62,10 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
     }
     done += static_cast<size_t>(got);
   }
+}
+
+void InputFile::forget(uint64_t offset, uint64_t size) const noexcept {
+  ::posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_DONTNEED);
 }
 
 std::string read_file(const fs::path& path, uint64_t limit) {
@@ -90,7 +83,8 @@ AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   temporary_ = path_;
   temporary_ += fmt::format(".tmp.{}", ::getpid());
   fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd_ < 0) fail("create", temporary_, "check that the folder exists and is writable");
+  if (fd_ < 0)
+    throw_system_error("create", temporary_, "check that the folder exists and is writable");
 }
 
 AtomicFile::~AtomicFile() {
@@ -113,7 +107,7 @@ void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> data) {
     const ssize_t put =
         ::pwrite(fd_, data.data() + done, data.size() - done, static_cast<off_t>(offset + done));
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) fail("write", path_, "check the disk and its permissions");
+    if (put < 0) throw_system_error("write", path_, "check the disk and its permissions");
     done += static_cast<size_t>(put);
   }
   end_ = std::max<uint64_t>(end_, offset + data.size());
@@ -123,18 +117,18 @@ void AtomicFile::reserve(uint64_t bytes) {
   if (bytes == 0) return;
   errno = ::posix_fallocate(fd_, 0, static_cast<off_t>(bytes));
   if (errno != 0 && errno != EINVAL && errno != EOPNOTSUPP) {
-    fail(fmt::format("reserve {} bytes for", bytes), path_, "check the disk");
+    throw_system_error(fmt::format("reserve {} bytes for", bytes), path_, "check the disk");
   }
 }
 
 void AtomicFile::commit(bool durable) {
-  if (durable && ::fsync(fd_) != 0) fail("flush", path_, "check the disk");
+  if (durable && ::fsync(fd_) != 0) throw_system_error("flush", path_, "check the disk");
   ::close(std::exchange(fd_, -1));
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     const int code = errno;
     ::unlink(temporary_.c_str());
     errno = code;
-    fail("rename into place", path_, "check the folder's permissions");
+    throw_system_error("rename into place", path_, "check the folder's permissions");
   }
   if (durable) sync_folder(path_.parent_path());
 }
@@ -148,10 +142,10 @@ void write_file(const fs::path& path, const std::string& text) {
 namespace {
 
 nlohmann::json read_manifest(const fs::path& folder) {
-  if (!fs::exists(folder / kManifest)) return nullptr;
-  auto manifest = read_json((folder / kManifest).string());
+  if (!fs::exists(folder / StageDir::kManifest)) return nullptr;
+  auto manifest = read_json((folder / StageDir::kManifest).string());
   if (!manifest.is_object() || !manifest.contains("version") || !manifest["version"].is_number()) {
-    throw Error(fmt::format("no version in {}", (folder / kManifest).string()),
+    throw Error(fmt::format("no version in {}", (folder / StageDir::kManifest).string()),
                 "a manifest of octet's", fmt::format("remove {}", folder.string()));
   }
   if (manifest["version"] > kStageVersion) {
@@ -202,6 +196,7 @@ StageDir::StageDir(fs::path out, const nlohmann::json& key)
           fmt::format("choose another --out, or remove {} to start over", folder.string()));
     }
     units_ = manifest.value("units", std::vector<std::string>());
+    content_ = manifest.value("content", nlohmann::json::object()).dump();
     complete_ = folder == out_;
     if (complete_) path_ = out_;
     return;
@@ -210,7 +205,7 @@ StageDir::StageDir(fs::path out, const nlohmann::json& key)
   fs::create_directories(path_, code);
   if (code) {
     errno = code.value();
-    fail("create", path_, "check that the parent folder is writable");
+    throw_system_error("create", path_, "check that the parent folder is writable");
   }
   save();
 }
@@ -227,9 +222,19 @@ void StageDir::finish(const std::string& unit) {
   save();
 }
 
+void StageDir::describe(const nlohmann::json& content) {
+  content_ = content.dump();
+}
+
+nlohmann::json StageDir::content(const fs::path& folder) {
+  const auto manifest = read_manifest(folder);
+  return manifest.is_null() ? nullptr : manifest.value("content", nlohmann::json());
+}
+
 void StageDir::save() const {
-  const nlohmann::json manifest = {
+  nlohmann::json manifest = {
       {"version", kStageVersion}, {"key", nlohmann::json::parse(key_)}, {"units", units_}};
+  if (!content_.empty()) manifest["content"] = nlohmann::json::parse(content_);
   write_file(path_ / kManifest, manifest.dump(1));
 }
 
@@ -237,7 +242,8 @@ void StageDir::commit() {
   if (complete_) return;
   save();
   if (::rename(path_.c_str(), out_.c_str()) != 0) {
-    fail(fmt::format("rename {} to", path_.string()), out_, "check the folder's permissions");
+    throw_system_error(fmt::format("rename {} to", path_.string()), out_,
+                       "check the folder's permissions");
   }
   sync_folder(out_.parent_path());
   path_ = out_;
@@ -253,7 +259,8 @@ nlohmann::json file_identity(const fs::path& path) {
   nlohmann::json identity = nlohmann::json::object();
   const auto add = [&identity](const fs::path& file) {
     struct stat info {};
-    if (::stat(file.c_str(), &info) != 0) fail("read", file, "check the path and its permissions");
+    if (::stat(file.c_str(), &info) != 0)
+      throw_system_error("read", file, "check the path and its permissions");
     identity[file.filename().string()] = {
         {"size", info.st_size},
         {"mtime_ns", info.st_mtim.tv_sec * 1000000000LL + info.st_mtim.tv_nsec}};

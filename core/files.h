@@ -24,6 +24,8 @@ class InputFile {
   const std::filesystem::path& path() const { return path_; }
   /// Fills `out` from `offset`; throws Error on a short read (the file shrank) or an I/O error.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
+  /// Hint that these bytes will not be read again: they need not stay in the page cache.
+  void forget(uint64_t offset, uint64_t size) const noexcept;
 
  private:
   std::filesystem::path path_;
@@ -61,6 +63,7 @@ void write_file(const std::filesystem::path& path, const std::string& text);
 /// same key resumes; with another key it is refused with the differing entries named.
 class StageDir {
  public:
+  static constexpr const char* kManifest = "octet-manifest.json";
   StageDir(std::filesystem::path out, const nlohmann::json& key);
   ~StageDir();
   StageDir(const StageDir&) = delete;
@@ -72,6 +75,10 @@ class StageDir {
   bool has(const std::string& unit) const;
   /// Records `unit` as finished, durably.
   void finish(const std::string& unit);
+  /// Kept in the manifest as "content": what commit() leaves, for later checks.
+  void describe(const nlohmann::json& content);
+  /// The "content" of the manifest in a finished folder; null when there is none.
+  static nlohmann::json content(const std::filesystem::path& folder);
   /// Renames OUT.partial/ to OUT. The manifest stays as OUT/octet-manifest.json.
   void commit();
   /// Removes OUT.partial/, for stages whose result is a single file written elsewhere.
@@ -80,7 +87,7 @@ class StageDir {
  private:
   void save() const;
   std::filesystem::path out_, path_;
-  std::string key_;
+  std::string key_, content_;
   std::vector<std::string> units_;
   bool complete_ = false;
 };

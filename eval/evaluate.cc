@@ -9,6 +9,7 @@
 #include "eval/score.h"
 #include "models/device.h"
 #include "models/open.h"
+#include "models/parse_dtype.h"
 
 namespace octet {
 namespace {
@@ -31,7 +32,6 @@ Evaluation summarize(const LoadedModel& model, const ScoreAccumulator& scores, u
   evaluation.packed_gemms = model.counters->packed_gemms;
   evaluation.widened_tiles = model.counters->widened_tiles;
   evaluation.largest_tile_rows = model.counters->largest_tile_rows;
-  evaluation.materialized_weights = model.counters->materialized_weights;
   return evaluation;
 }
 

@@ -26,8 +26,7 @@ struct Evaluation {
   std::string signature;  ///< length, windows, BOS, tail, arithmetic: two figures compare only if
                           ///< it is the same
   Comparison scores;
-  int64_t int8_gemms = 0, packed_gemms = 0, widened_tiles = 0, largest_tile_rows = 0,
-          materialized_weights = 0;
+  int64_t int8_gemms = 0, packed_gemms = 0, widened_tiles = 0, largest_tile_rows = 0;
   double seconds = 0;  ///< of this model's forward passes
 };
 

@@ -52,6 +52,12 @@ const float* data_or_null(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
 
+bool same_input(const Weight& weight, const SiteCodes& codes) {
+  if (weight.dynamic != codes.dynamic) return false;
+  if (weight.input_scale.defined() != codes.input_scale.defined()) return false;
+  return !weight.input_scale.defined() || at::equal(weight.input_scale, codes.input_scale);
+}
+
 at::Tensor pad_to_16(const at::Tensor& q) {
   const int64_t n = (q.size(0) + 15) / 16 * 16, k = (q.size(1) + 15) / 16 * 16;
   return at::constant_pad_nd(q, {0, k - q.size(1), 0, n - q.size(0)}).contiguous();
@@ -61,34 +67,41 @@ at::Tensor pad_to_16(const at::Tensor& q) {
 
 SiteCodes load_codes(const Site& site, WeightSource& source, const LinearContext& context) {
   SiteCodes codes;
-  codes.q = at::empty({site.n(), site.k()}, at::kChar);
-  codes.scale = at::empty({site.n()}, at::kFloat);
-  int64_t row = 0;
+  std::vector<at::Tensor> q, scale;
   for (size_t i = 0; i < site.matrices.size(); ++i) {
     const Matrix& matrix = site.matrices[i];
     const Weight weight = source.get(site.weight_name(i));
-    if (!weight.quantized() || weight.q.sizes() != at::IntArrayRef({matrix.n, matrix.k})) {
+    if (!weight.quantized() || weight.q.sizes() != at::IntArrayRef({matrix.n, matrix.k}) ||
+        (i > 0 && (weight.bits != codes.bits || weight.group != codes.group))) {
       throw Error(fmt::format("{} is not quantized like the rest of {}", matrix.name, site.name),
                   "one scheme for all matrices that read the same input",
                   "quantize the model again");
     }
-    codes.q.narrow(0, row, matrix.n).copy_(weight.q);
-    codes.scale.narrow(0, row, matrix.n).copy_(weight.scale.reshape({-1}));
-    if (i > 0 &&
-        (weight.dynamic != codes.dynamic ||
-         weight.input_scale.defined() != codes.input_scale.defined() ||
-         (weight.input_scale.defined() && !at::equal(weight.input_scale, codes.input_scale)))) {
+    if (i > 0 && !same_input(weight, codes)) {
       throw Error(fmt::format("{} has another input scale than its neighbours in {}", matrix.name,
                               site.name),
                   "one input scale for all matrices that read the same input",
                   "quantize the model again");
     }
+    codes.bits = weight.bits, codes.group = weight.group;
     codes.dynamic = weight.dynamic;
     codes.input_scale = weight.input_scale;
-    row += matrix.n;
+    q.push_back(weight.q);
+    scale.push_back(weight.scale);
   }
+  codes.q = at::cat(q);
+  codes.scale = at::cat(scale);
   codes.bias = load_bias(site, source, context.compute, context.device);
   return codes;
+}
+
+std::unique_ptr<Linear> make_quantized_linear(const SiteCodes& codes,
+                                              const LinearContext& context) {
+  if (codes.dynamic || codes.input_scale.defined()) {
+    return std::make_unique<Int8Linear>(codes, context);
+  }
+  if (codes.bits == 8 && codes.group == 0) return std::make_unique<PackedLinear>(codes, context);
+  return std::make_unique<GroupedLinear>(codes, context);
 }
 
 Int8Linear::Int8Linear(const SiteCodes& codes, LinearContext context)
@@ -96,7 +109,7 @@ Int8Linear::Int8Linear(const SiteCodes& codes, LinearContext context)
       context_(std::move(context)),
       n_(codes.q.size(0)),
       k_(codes.q.size(1)),
-      scale_(codes.scale.to(context_.device)),
+      scale_(codes.scale.reshape({-1}).to(context_.device)),
       bias_(codes.bias) {
   if (codes.input_scale.defined()) {
     input_scale_ =
@@ -158,7 +171,7 @@ uint64_t Int8Linear::bytes() const {
 PackedLinear::PackedLinear(const SiteCodes& codes, LinearContext context)
     : context_(std::move(context)),
       q_(codes.q.to(context_.device)),
-      scale_(codes.scale.to(context_.device)),
+      scale_(codes.scale.reshape({-1}).to(context_.device)),
       bias_(codes.bias) {}
 
 at::Tensor PackedLinear::forward(const Activation& input) {
@@ -197,6 +210,56 @@ at::Tensor PackedLinear::forward(const Activation& input) {
 
 uint64_t PackedLinear::bytes() const {
   return q_.nbytes() + scale_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0);
+}
+
+GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
+    : context_(std::move(context)),
+      n_(codes.q.size(0)),
+      k_(codes.q.size(1)),
+      bits_(codes.bits),
+      bias_(codes.bias) {
+  const int64_t group = k_ / codes.scale.size(1);
+  if (bits_ == 4 && group % 8 == 0 && context_.device.is_cpu()) {
+    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, group);
+    return;
+  }
+  at::Tensor q = codes.q;
+  if (bits_ == 4) {
+    const at::Tensor offset = at::constant_pad_nd((q + 8).to(at::kByte), {0, k_ % 2});
+    const at::Tensor pairs = offset.view({n_, -1, 2});
+    q = pairs.select(2, 0) + pairs.select(2, 1) * 16;
+  }
+  q_ = q.to(context_.device);
+  scale_ = codes.scale.to(context_.device);
+}
+
+void GroupedLinear::widen(int64_t row, int64_t rows, at::Tensor& out) const {
+  if (packed_) return packed_->widen(row, rows, out.data_ptr<float>());
+  at::Tensor codes = q_.narrow(0, row, rows);
+  if (bits_ == 4) {
+    codes = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1);
+    codes = codes.narrow(1, 0, k_).to(at::kFloat) - 8;
+  }
+  const at::Tensor scale = scale_.narrow(0, row, rows);
+  const at::Tensor groups = codes.to(at::kFloat).reshape({rows, scale.size(1), -1});
+  out.copy_((groups * scale.unsqueeze(2)).view({rows, k_}));
+}
+
+at::Tensor GroupedLinear::forward(const Activation& input) {
+  context_.counters->packed_gemms++;
+  const at::Tensor x = token_rows(input.value);
+  if (!packed_ || x.size(0) > cpu::kFewRows) {
+    const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) { widen(row, rows, out); };
+    return unflatten(tiled_linear(x, n_, bias_, *context_.counters, tile), input.leading);
+  }
+  at::Tensor y = at::empty({x.size(0), n_}, at::kFloat);
+  packed_->gemm(x.data_ptr<float>(), x.size(0), data_or_null(bias_), y.data_ptr<float>());
+  return unflatten(y, input.leading);
+}
+
+uint64_t GroupedLinear::bytes() const {
+  const uint64_t codes = packed_ ? packed_->bytes() : q_.nbytes() + scale_.nbytes();
+  return codes + (bias_.defined() ? bias_.nbytes() : 0);
 }
 
 KeptLinear::KeptLinear(const Site& site, WeightSource& source, LinearContext context)

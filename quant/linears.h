@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/cpu/int4_gemm.h"
 #include "kernels/cpu/int8_gemm.h"
 #include "models/linear.h"
 
@@ -15,11 +16,10 @@ namespace octet {
 
 /// What the linears of one model did; shared by all of them.
 struct RunCounters {
-  std::atomic<int64_t> int8_gemms{0};            ///< linears run with integer dot products
-  std::atomic<int64_t> packed_gemms{0};          ///< weight-only linears run on packed weights
-  std::atomic<int64_t> widened_tiles{0};         ///< tiles of weight rows widened to float
-  std::atomic<int64_t> largest_tile_rows{0};     ///< rows of the largest such tile
-  std::atomic<int64_t> materialized_weights{0};  ///< quantized weights widened whole: always 0
+  std::atomic<int64_t> int8_gemms{0};         ///< linears run with integer dot products
+  std::atomic<int64_t> packed_gemms{0};       ///< weight-only linears run on packed weights
+  std::atomic<int64_t> widened_tiles{0};      ///< tiles of weight rows widened to float
+  std::atomic<int64_t> largest_tile_rows{0};  ///< rows of the largest such tile
 };
 
 /// Where and how the linears run.
@@ -29,11 +29,13 @@ struct LinearContext {
   std::shared_ptr<RunCounters> counters = std::make_shared<RunCounters>();
 };
 
-/// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N], bias in the compute dtype or
-/// undefined, input_scale float32 [1] or undefined. Error when the site's matrices disagree in
-/// scheme or input scale.
+/// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N, groups], bias in the compute
+/// dtype or undefined, input_scale float32 [1] or undefined. Error when the site's matrices
+/// disagree in scheme or input scale.
 struct SiteCodes {
   at::Tensor q, scale, bias, input_scale;
+  int bits = 8;
+  int64_t group = 0;  ///< 0: one scale a row
   bool dynamic = false;
 };
 SiteCodes load_codes(const Site& site, WeightSource& source, const LinearContext& context);
@@ -59,7 +61,7 @@ class Int8Linear : public Linear {
   at::Tensor q_;                           // GPU: [n, k] padded to multiples of 16
 };
 
-/// W8A16: float activations; codes are widened in registers or tile by tile.
+/// W8A16 with one scale a row: float activations; codes are widened in registers or tile by tile.
 class PackedLinear : public Linear {
  public:
   PackedLinear(const SiteCodes& codes, LinearContext context);
@@ -73,6 +75,30 @@ class PackedLinear : public Linear {
   LinearContext context_;
   at::Tensor q_, scale_, bias_;
 };
+
+/// Weights of 4 bits or in groups along K with float activations. On the CPU 4-bit codes are read
+/// by PackedInt4; otherwise they are widened tile by tile.
+class GroupedLinear : public Linear {
+ public:
+  GroupedLinear(const SiteCodes& codes, LinearContext context);
+  Format wants() const override { return Format::kFloat; }
+  at::Tensor forward(const Activation& input) override;
+  void parameters(std::vector<Parameter>&) override {}
+  void warm_up(int64_t) override {}
+  uint64_t bytes() const override;
+
+ private:
+  void widen(int64_t row, int64_t rows, at::Tensor& out) const;
+  LinearContext context_;
+  int64_t n_, k_;
+  int bits_;
+  std::optional<cpu::PackedInt4> packed_;  // 4 bits on the CPU
+  at::Tensor q_;  // otherwise: int8 [n, k], or for 4 bits bytes [n, ceil(k/2)] of two codes + 8
+  at::Tensor scale_, bias_;
+};
+
+/// The Linear that runs such codes: INT8 where activations are quantized, else weight-only.
+std::unique_ptr<Linear> make_quantized_linear(const SiteCodes& codes, const LinearContext& context);
 
 /// A float weight kept in its stored dtype (an FP16 head under FP32 compute), widened as
 /// PackedLinear does.

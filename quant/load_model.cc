@@ -13,49 +13,51 @@
 namespace octet {
 namespace {
 
-std::string activation_of(const Weight& weight) {
-  if (weight.dynamic) return "w8a8-dynamic";
-  return weight.input_scale.defined() ? "w8a8-static" : "w8a16";
+// The scheme of a site whose weights are stored; its matrices run as one linear.
+Scheme site_scheme(const Site& site, const QuantizedSource& source) {
+  const Scheme scheme = source.scheme_of(site.matrices.front().name);
+  for (const Matrix& matrix : site.matrices) {
+    const Scheme other = source.scheme_of(matrix.name);
+    if (other == scheme) continue;
+    throw Error(fmt::format("{} in {} and {} in {}", site.matrices.front().name, scheme.name,
+                            matrix.name, other.name),
+                "one scheme for all matrices that read the same input",
+                "quantize the model again, with these layers alike");
+  }
+  return scheme;
 }
 
 // Each site as it is stored.
-LinearFactory stored_factory(const QuantizedSource* quantized, LinearContext context) {
+LinearFactory stored_factory(std::shared_ptr<const QuantizedSource> quantized,
+                             LinearContext context) {
   return [=](const Site& site, WeightSource& source) -> std::unique_ptr<Linear> {
-    if (!site.tied_to.empty() || !quantized->quantized(site.matrices.front().name)) {
+    const bool tied = !site.tied_to.empty();
+    if (tied || !site_scheme(site, *quantized).quantized()) {
       return std::make_unique<KeptLinear>(site, source, context);
     }
-    const SiteCodes codes = load_codes(site, source, context);
-    const bool integer = codes.dynamic || codes.input_scale.defined();
-    if (integer) return std::make_unique<Int8Linear>(codes, context);
-    return std::make_unique<PackedLinear>(codes, context);
+    return make_quantized_linear(load_codes(site, source, context), context);
   };
 }
 
-// The scheme of a directory from its first and last quantized sites, before anything is loaded.
-std::string stored_scheme(const Topology& topology, QuantizedSource& source) {
-  std::set<std::string> schemes;
+// The one scheme of the blocks, else "mixed"; a quantized head is told behind it.
+std::string stored_scheme(const Topology& topology, const QuantizedSource& source) {
+  std::set<std::string> blocks;
+  std::string head;
   for (const Site& site : topology.sites) {
-    if (site.tied_to.empty() && source.quantized(site.matrices.front().name)) {
-      if (site.block == 0 || site.block == topology.blocks - 1) {
-        schemes.insert(activation_of(source.get(site.weight_name(0))));
-      }
+    if (!site.tied_to.empty()) continue;
+    const Scheme scheme = site_scheme(site, source);
+    if (site.block != kOutside) {
+      blocks.insert(scheme.name);
+    } else if (scheme.quantized()) {
+      head = "+head-" + scheme.name;
     }
   }
-  if (schemes.empty()) return "fp16";
   // Static directories may quantize single sites per token (quantize --outlier-ratio).
-  if (schemes.contains("w8a8-static")) schemes.erase("w8a8-dynamic");
-  return schemes.size() == 1 ? *schemes.begin() : "mixed";
+  if (blocks.contains("w8a8-static")) blocks.erase("w8a8-dynamic");
+  return (blocks.size() == 1 ? *blocks.begin() : "mixed") + head;
 }
 
 }  // namespace
-
-at::ScalarType parse_dtype(const std::string& name) {
-  if (name == "float32") return at::kFloat;
-  if (name == "bfloat16") return at::kBFloat16;
-  if (name == "float16") return at::kHalf;
-  throw UsageError(fmt::format("dtype \"{}\"", name), "float32, bfloat16 or float16",
-                   "choose one of them");
-}
 
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
   LoadedModel loaded;
@@ -79,7 +81,7 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
     loaded.scheme = stored_scheme(loaded.model->topology(), *source);
     const LinearContext context{execution.compute, device, loaded.counters};
     loaded.executor = std::make_unique<Executor>(loaded.model->topology(), source,
-                                                 stored_factory(source.get(), context), execution);
+                                                 stored_factory(source, context), execution);
   }
   if (options.load) loaded.executor->load_all();
   return loaded;

@@ -19,8 +19,9 @@ struct LoadOptions {
 
 struct LoadedModel {
   ModelConfig config;
-  std::string
-      scheme;  ///< "float32", "bfloat16", ..., "w8a8-dynamic", "w8a8-static", "w8a16" or "mixed"
+  /// "float32", "bfloat16", ...; of a quantized directory the scheme of its blocks ("w8a8-static",
+  /// "w4a16-g64", "mixed"), with "+head-w8a16" where the head is quantized, too.
+  std::string scheme;
   std::unique_ptr<Model> model;
   std::unique_ptr<Executor> executor;
   std::shared_ptr<RunCounters> counters;  ///< zero for float models
@@ -29,8 +30,5 @@ struct LoadedModel {
 /// Error as config, container and source give it; a CUDA device without a usable GPU is an Error,
 /// too.
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options = {});
-
-/// "float32", "bfloat16", "float16"; UsageError otherwise.
-at::ScalarType parse_dtype(const std::string& name);
 
 }  // namespace octet

@@ -6,24 +6,32 @@
 
 namespace octet {
 
-/// q: int8 [n, k] in [-127, 127]; scale: [n, 1] in the stored dtype.
+/// q: int8 [n, k]; scale: [n, groups] in the stored dtype.
 struct QuantizedWeight {
   at::Tensor q, scale;
 };
 
-/// Scales range/127 rounded to `dtype`. Zero ranges (also after rounding) give scale 1; a subnormal
-/// scale becomes the next one up with range/scale <= 127.5. ranges: float32 of any shape, >= 0,
-/// finite.
+/// How a weight becomes codes (kernels/cpu/weight_codes.h).
+struct WeightCoding {
+  int bits = 8;              ///< 8: q in [-127, 127], scale = range / 127; 4: [-8, 7], range / 7.5
+  int64_t group = 0;         ///< weights along k that share a scale; 0: the whole row
+  bool clip_search = false;  ///< range with the least squared error instead of absmax
+};
+
+/// Scales of INT8 activations: range/127 rounded to `dtype`. Zero ranges (also after rounding) give
+/// scale 1; a subnormal scale becomes the next one up with range/scale <= 127.5. ranges: float32 of
+/// any shape, >= 0, finite.
 at::Tensor scales_of_ranges(const at::Tensor& ranges, at::ScalarType dtype);
 
-/// Per output channel by absmax. weight: [n, k], any float dtype; codes are rounded half to even
-/// against the scale as stored. A channel of zeros gets scale 1.
-QuantizedWeight quantize_per_channel(const at::Tensor& weight, at::ScalarType scale_dtype);
+/// weight: [n, k] in float16, bfloat16 or float32, k a multiple of the group. Codes are rounded
+/// half to even against the scale as stored. A group of zeros gets scale 1; NaN and Inf are Errors.
+QuantizedWeight quantize_weight(const at::Tensor& weight, const WeightCoding& coding,
+                                at::ScalarType scale_dtype);
 
-/// Offset codes (q + 128) as I32 [n, ceil(k/4)], low byte first (compressed-tensors
-/// "pack-quantized").
-at::Tensor pack_int8(const at::Tensor& q);
-/// The inverse; Error naming `name` when the shapes do not fit. k: columns without padding.
-at::Tensor unpack_int8(const at::Tensor& packed, int64_t k, const std::string& name);
+/// compressed-tensors "pack-quantized": code + 2^(bits-1) at bits [j * bits, ...) along k, low bits
+/// first, as I32 [n, ceil(k * bits / 32)]. bits: 4 or 8.
+at::Tensor pack_codes(const at::Tensor& q, int bits);
+/// The inverse, int8 [n, k]; Error naming `name` when the shapes do not fit.
+at::Tensor unpack_codes(const at::Tensor& packed, int64_t k, int bits, const std::string& name);
 
 }  // namespace octet

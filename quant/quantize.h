@@ -6,27 +6,40 @@
 
 #include "core/context.h"
 #include "core/options.h"
-#include "quant/export/compressed_tensors.h"
+#include "models/modules_by_name.h"
+#include "quant/export/vllm_rules.h"
+#include "quant/plan.h"
 
 namespace octet {
 
 struct QuantizeOptions : Options {
   std::string model, out, calib;
-  std::string scheme = "w8a8-dynamic";
+  std::string scheme = "w8a8-dynamic", head = "keep";
+  std::vector<std::string> layer, ignore;
   std::string range = "mse";
   double percentile = 99.99;
   double outlier_ratio = 5;
+  double max_memory = 2;
   void visit(OptionVisitor& v) override;
 };
 
 struct QuantizeResult {
   std::string directory;
   std::vector<ModulePlan> plan;
+  std::vector<VllmFinding> vllm;               ///< what vLLM's rules say against the plan
   uint64_t bytes_before = 0, bytes_after = 0;  ///< of the weight files
-  bool reused = false;  ///< the directory stood already, made from the same inputs
+  std::vector<KeptTensor> kept;  ///< of an architecture known by name alone: other tensors
+  int64_t resumed = 0;           ///< tensors that an interrupted run had finished
+  bool reused = false;           ///< the directory stood already, made from the same inputs
 };
 
-/// Writes OUT.partial/ and renames it. Errors leave nothing under OUT.
+/// The rules that the options --scheme, --head, --layer, --ignore and --range make for a model of
+/// `architecture`. UsageError when one of them is not understood or nothing would be quantized.
+PlanRules plan_rules(const QuantizeOptions& options, const std::string& architecture);
+
+/// Writes OUT.partial/ and renames it, in bounded memory (docs/streaming.md). Errors leave nothing
+/// under OUT; the same call again goes on where it was. Architectures that octet cannot execute are
+/// quantized by the names of their tensors, with schemes that need no calibration.
 QuantizeResult quantize(const QuantizeOptions& options, Context& context);
 
 }  // namespace octet

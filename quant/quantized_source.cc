@@ -1,7 +1,7 @@
 #include "quant/quantized_source.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 
@@ -14,156 +14,115 @@ namespace octet {
 namespace {
 
 using nlohmann::json;
-constexpr size_t kLongestPattern = 512;
-
-json field(const json& object, const char* name) {
-  return object.is_object() && object.contains(name) ? object[name] : json();
-}
 
 json quantization_config(const std::filesystem::path& directory) {
   const std::string path = (directory / "config.json").string();
-  const json config = field(read_json(path), "quantization_config");
-  if (config.is_object()) return config;
+  const json config = read_json(path);
+  if (config.is_object() && config.contains("quantization_config") &&
+      config["quantization_config"].is_object()) {
+    return config["quantization_config"];
+  }
   throw Error(fmt::format("no quantization_config in {}", path), "a quantized directory",
               "quantize the model first");
 }
 
-std::string strip(const std::string& name, std::string_view suffix) {
-  return name.substr(0, name.size() - suffix.size());
+// The module of "<module>.weight", or empty.
+std::string module_of(const std::string& name) {
+  constexpr std::string_view kWeight = ".weight";
+  return name.ends_with(kWeight) ? name.substr(0, name.size() - kWeight.size()) : "";
 }
 
 }  // namespace
 
-CompressedTensorsConfig::CompressedTensorsConfig(const json& config, std::string what)
-    : what_(std::move(what)) {
-  if (field(config, "quant_method") != "compressed-tensors") {
-    refuse("quant_method " + field(config, "quant_method").dump(), "\"compressed-tensors\"");
-  }
-  if (field(config, "quantization_status") != "compressed") {
-    refuse("quantization_status " + field(config, "quantization_status").dump(), "\"compressed\"");
-  }
-  if (!field(config, "kv_cache_scheme").is_null()) refuse("a kv_cache_scheme", "null");
-  const json groups = field(config, "config_groups");
-  if (!groups.is_object() || groups.empty()) refuse("no config_groups", "at least one group");
-  for (const auto& [name, group] : groups.items()) groups_.push_back(parse_group(group, name));
-}
-
-CompressedTensorsConfig::Group CompressedTensorsConfig::parse_group(const json& group,
-                                                                    const std::string& name) const {
-  const json weights = field(group, "weights"), inputs = field(group, "input_activations");
-  if (field(weights, "num_bits") != 8 || field(weights, "type") != "int" ||
-      field(weights, "symmetric") != true || field(weights, "strategy") != "channel") {
-    refuse(fmt::format("weights {} of {}", weights.dump(), name),
-           "8-bit symmetric integers per channel");
-  }
-  if (!field(group, "output_activations").is_null())
-    refuse("output_activations in " + name, "null");
-  Group parsed;
-  parsed.activations = !inputs.is_null();
-  if (parsed.activations) {
-    parsed.dynamic = field(inputs, "dynamic") == true;
-    const char* strategy = parsed.dynamic ? "token" : "tensor";
-    if (field(inputs, "num_bits") != 8 || field(inputs, "type") != "int" ||
-        field(inputs, "symmetric") != true || field(inputs, "strategy") != strategy) {
-      refuse(fmt::format("input_activations {} of {}", inputs.dump(), name),
-             "8-bit symmetric integers, per token when dynamic and per tensor when static");
-    }
-  }
-  const json targets = field(group, "targets");
-  if (!targets.is_array() || targets.empty()) refuse("no targets in " + name, "a list of targets");
-  for (const json& target : targets) {
-    if (!target.is_string() || target.get<std::string>().size() > kLongestPattern) {
-      refuse("target " + target.dump(),
-             fmt::format("a name of at most {} characters", kLongestPattern));
-    }
-    const auto text = target.get<std::string>();
-    if (text == "Linear") {
-      parsed.all = true;
-    } else if (text.starts_with("re:")) {
-      try {
-        parsed.patterns.emplace_back(text.substr(3));
-      } catch (const std::regex_error& e) {
-        refuse("target " + target.dump(), "a regular expression");
-      }
-    } else {
-      parsed.names.push_back(text);
-    }
-  }
-  return parsed;
-}
-
-void CompressedTensorsConfig::refuse(const std::string& found, const std::string& expected) const {
-  throw Error(fmt::format("{} in the quantization_config of {}", found, what_), expected,
-              "quantize the model with octet, or with per-channel INT8 weights");
-}
-
-const CompressedTensorsConfig::Group& CompressedTensorsConfig::group_of(
-    const std::string& module) const {
-  for (const Group& group : groups_) {
-    if (std::find(group.names.begin(), group.names.end(), module) != group.names.end())
-      return group;
-    for (const std::regex& pattern : group.patterns) {
-      if (std::regex_search(module, pattern, std::regex_constants::match_continuous)) return group;
-    }
-  }
-  for (const Group& group : groups_) {
-    if (group.all) return group;
-  }
-  refuse(fmt::format("no target that matches {}", module), "a target for every quantized module");
-}
-
-bool CompressedTensorsConfig::dynamic(const std::string& module) const {
-  return group_of(module).dynamic;
-}
-bool CompressedTensorsConfig::has_activations(const std::string& module) const {
-  return group_of(module).activations;
-}
-
 QuantizedSource::QuantizedSource(const std::filesystem::path& directory)
     : checkpoint_(directory), config_(quantization_config(directory), directory.string()) {}
 
-bool QuantizedSource::quantized(const std::string& module) const {
+bool QuantizedSource::stored_quantized(const std::string& module) const {
   return checkpoint_.has(module + ".weight_scale");
 }
 
+Scheme QuantizedSource::scheme_of(const std::string& module) const {
+  const CompressedTensorsConfig::Group* group = config_.group_of(module);
+  if ((group != nullptr) != stored_quantized(module)) {
+    throw Error(fmt::format("{} {}.weight_scale, and a config.json by which it is {}",
+                            group != nullptr ? "no tensor" : "a tensor", module,
+                            group != nullptr ? "quantized" : "kept"),
+                "targets and ignore that tell what the tensors are",
+                "use the config.json that belongs to these weights");
+  }
+  return group != nullptr ? group->scheme : Scheme();
+}
+
 bool QuantizedSource::has(const std::string& name) const {
-  return checkpoint_.has(name) ||
-         (name.ends_with(".weight") && checkpoint_.has(strip(name, ".weight") + ".weight_packed"));
+  const std::string module = module_of(name);
+  return checkpoint_.has(name) || (!module.empty() && checkpoint_.has(module + ".weight_packed"));
+}
+
+at::Tensor QuantizedSource::codes(const std::string& module, int bits) const {
+  if (checkpoint_.has(module + ".weight_packed")) {
+    const at::Tensor shape = read_tensor(checkpoint_, module + ".weight_shape").to(at::kLong);
+    return unpack_codes(read_tensor(checkpoint_, module + ".weight_packed"),
+                        shape.numel() == 2 ? shape.reshape({-1})[1].item<int64_t>() : 0, bits,
+                        module + ".weight_packed");
+  }
+  const at::Tensor q = read_tensor(checkpoint_, module + ".weight");
+  const bool fits = q.scalar_type() == at::kChar && q.dim() == 2 && q.numel() > 0;
+  const int limit = 1 << (bits - 1);
+  if (!fits || q.min().item<int>() < -limit || q.max().item<int>() >= limit) {
+    throw Error(
+        fmt::format("tensor {}.weight of type {} with shape [{}] or codes beyond {} bits", module,
+                    c10::toString(q.scalar_type()), fmt::join(q.sizes(), ", "), bits),
+        fmt::format("I8 [n, k] with codes of {} bits", bits), "quantize the model again");
+  }
+  return q;
+}
+
+at::Tensor QuantizedSource::positive(const std::string& name) const {
+  const at::Tensor value = read_tensor(checkpoint_, name).to(at::kFloat);
+  if (!value.gt(0).all().item<bool>() || !value.isfinite().all().item<bool>()) {
+    throw Error(fmt::format("a scale that is not positive in {}", name), "positive finite scales",
+                "quantize the model again");
+  }
+  return value;
+}
+
+at::Tensor QuantizedSource::weight_scale(const std::string& module,
+                                         const CompressedTensorsConfig::Group& group,
+                                         const at::Tensor& q) const {
+  const at::Tensor scale = positive(module + ".weight_scale");
+  const int64_t n = q.size(0), k = q.size(1);
+  if (group.per_tensor && scale.numel() == 1) return scale.reshape({1, 1}).expand({n, 1});
+  const int64_t size = group.scheme.group > 0 ? group.scheme.group : k;
+  if (group.per_tensor || k % size != 0 || scale.numel() != n * (k / size)) {
+    throw Error(fmt::format("{} scales for codes [{}, {}] of {} in {}", scale.numel(), n, k, module,
+                            group.scheme.name),
+                "as many scales as rows, groups or tensors", "quantize the model again");
+  }
+  return scale.reshape({n, k / size});
 }
 
 Weight QuantizedSource::get(const std::string& name) {
   Weight weight;
-  const std::string module = name.ends_with(".weight") ? strip(name, ".weight") : "";
-  if (module.empty() || !quantized(module)) {
+  const std::string module = module_of(name);
+  if (module.empty() || !stored_quantized(module)) {
     weight.dense = read_tensor(checkpoint_, name);
     check_finite(name, weight.dense);
     return weight;
   }
-  const auto scale = [&](const char* suffix) {
-    at::Tensor value = read_tensor(checkpoint_, module + suffix).to(at::kFloat);
-    if (!value.gt(0).all().item<bool>() || !value.isfinite().all().item<bool>()) {
-      throw Error(fmt::format("a scale that is not positive in {}{}", module, suffix),
-                  "positive finite scales", "quantize the model again");
+  const Scheme scheme = scheme_of(module);
+  const CompressedTensorsConfig::Group& group = *config_.group_of(module);
+  weight.q = codes(module, scheme.weight_bits);
+  weight.scale = weight_scale(module, group, weight.q);
+  weight.bits = scheme.weight_bits;
+  weight.group = scheme.group;
+  weight.dynamic = scheme.activation == ActivationQuant::kDynamicToken;
+  if (scheme.activation == ActivationQuant::kStaticTensor) {
+    const at::Tensor scale = positive(module + ".input_scale");
+    if (scale.numel() != 1) {
+      throw Error(fmt::format("{} elements in {}.input_scale", scale.numel(), module),
+                  "one scale a tensor", "quantize the model again");
     }
-    return value;
-  };
-  if (checkpoint_.has(module + ".weight_packed")) {
-    const at::Tensor shape = read_tensor(checkpoint_, module + ".weight_shape").to(at::kLong);
-    weight.q = unpack_int8(read_tensor(checkpoint_, module + ".weight_packed"),
-                           shape.numel() == 2 ? shape[1].item<int64_t>() : 0, name);
-  } else {
-    weight.q = read_tensor(checkpoint_, name);
-  }
-  weight.scale = scale(".weight_scale");
-  if (weight.q.scalar_type() != at::kChar || weight.q.dim() != 2 ||
-      weight.scale.numel() != weight.q.size(0)) {
-    throw Error(fmt::format("codes and scales of {} that do not fit each other", name),
-                "I8 [n, k] with one scale a row", "quantize the model again");
-  }
-  weight.bits = 8;
-  if (config_.has_activations(module)) {
-    weight.dynamic = config_.dynamic(module);
-    if (!weight.dynamic) weight.input_scale = scale(".input_scale").reshape({1});
+    weight.input_scale = scale.reshape({1});
   }
   return weight;
 }

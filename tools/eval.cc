@@ -19,8 +19,7 @@ nlohmann::json to_json(const Evaluation& e, const EvalOptions& options) {
                           {{"int8_gemms", e.int8_gemms},
                            {"packed_gemms", e.packed_gemms},
                            {"widened_tiles", e.widened_tiles},
-                           {"largest_tile_rows", e.largest_tile_rows},
-                           {"materialized_weights", e.materialized_weights}}}};
+                           {"largest_tile_rows", e.largest_tile_rows}}}};
   if (e.scores.has_reference) {
     json["reference"] = options.reference;
     json["kl"] = {{"mean", e.scores.kl_mean},
@@ -46,8 +45,9 @@ void print(const Evaluation& e) {
   }
   fmt::print("signature   {}\n", e.signature);
   if (e.int8_gemms + e.packed_gemms > 0) {
-    fmt::print("linears     {} integer, {} weight-only, {} weights dequantized whole\n",
-               e.int8_gemms, e.packed_gemms, e.materialized_weights);
+    fmt::print(
+        "linears     {} integer, {} weight-only; at most {} rows of a weight widened at once\n",
+        e.int8_gemms, e.packed_gemms, e.largest_tile_rows);
   }
 }
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -7,7 +8,7 @@
 #include "core/containers/safetensors.h"
 #include "models/model.h"
 #include "models/open.h"
-#include "quant/export/compressed_tensors.h"
+#include "quant/plan.h"
 #include "tools/commands.h"
 #include "tools/report/table.h"
 
@@ -55,16 +56,31 @@ std::map<std::string, Stored> stored_by_dtype(const std::string& model) {
   return by_dtype;
 }
 
+// The schemes to compare: all without a group, and four bits in the largest usual group that fits.
+std::vector<Scheme> inspected_schemes(const Topology& topology) {
+  std::vector<Scheme> schemes;
+  for (const char* name : {"fp16", "w8a8-dynamic", "w8a8-static", "w8a16"}) {
+    schemes.push_back(parse_scheme(name));
+  }
+  for (const char* name : {"w4a16-g128", "w4a16-g64", "w4a16-g32"}) {
+    const Scheme scheme = parse_scheme(name);
+    const bool fits = std::all_of(
+        topology.sites.begin(), topology.sites.end(),
+        [&](const Site& site) { return site.block == kOutside || site.k() % scheme.group == 0; });
+    if (!fits) continue;
+    schemes.push_back(scheme);
+    break;
+  }
+  return schemes;
+}
+
 // Bytes of the tensors as `scheme` would store them, kept ones in 16 bits.
-int64_t bytes_under(const Topology& topology, const std::string& scheme) {
+int64_t bytes_under(const Topology& topology, const Scheme& scheme) {
   int64_t bytes = 2 * parameter_count(topology);
-  if (scheme == "fp16") return bytes;
   for (const Site& site : topology.sites) {
     if (site.block == kOutside) continue;
     for (const Matrix& matrix : site.matrices) {
-      bytes -= matrix.n * matrix.k - 2 * matrix.n;  // one byte a weight less, one scale a row more
-      if (scheme == "w8a8-static") bytes += 2;
-      if (scheme == "w8a16") bytes += 16 + matrix.n * ((matrix.k + 3) / 4 * 4 - matrix.k);
+      bytes += stored_bytes(scheme, matrix.n, matrix.k) - 2 * matrix.n * matrix.k;
     }
   }
   return bytes;
@@ -91,8 +107,9 @@ class InspectCommand : public Command {
     const auto stored = stored_by_dtype(options_.model);
     nlohmann::json kept = nlohmann::json::object(), by_dtype = nlohmann::json::object(), schemes;
     int64_t quantized = 0;
-    for (const ModulePlan& module : plan_modules(topology)) {
-      if (module.quantized)
+    for (const ModulePlan& module :
+         plan_modules(topology, default_rules(config.architecture, "w8a16"))) {
+      if (module.quantized())
         ++quantized;
       else
         kept[module.module] = module.reason;
@@ -103,8 +120,8 @@ class InspectCommand : public Command {
       by_dtype[dtype] = {
           {"tensors", sum.tensors}, {"elements", sum.elements}, {"bytes", sum.bytes}};
     }
-    for (const std::string& scheme : scheme_names())
-      schemes[scheme] = bytes_under(topology, scheme);
+    for (const Scheme& scheme : inspected_schemes(topology))
+      schemes[scheme.name] = bytes_under(topology, scheme);
     const nlohmann::json result = {{"model", options_.model},
                                    {"architecture", config.architecture},
                                    {"parameters", parameter_count(topology)},

@@ -28,6 +28,8 @@ class SafetensorsFile {
   const std::map<std::string, std::string>& metadata() const { return metadata_; }
   /// Reads a tensor's bytes; `out` must be exactly as long.
   void read(const Entry& entry, std::span<std::byte> out) const;
+  /// The file itself, for reading in pieces.
+  const InputFile& file() const { return file_; }
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:
@@ -56,23 +58,34 @@ class Checkpoint {
   std::map<std::string, Location> tensors_;
 };
 
+/// Where everything lies in a .safetensors file, known before any data. Layout as the Rust writer:
+/// descending dtype alignment, then name; header padded with spaces to 8.
+struct SafetensorsLayout {
+  struct Slot {
+    uint64_t begin, size;  ///< byte range in the file
+  };
+  /// `path` is for errors. {"format":"pt"} is what transformers insists on.
+  SafetensorsLayout(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
+                    const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
+  std::string header;  ///< the first bytes of the file
+  std::map<std::string, Slot> slots;
+  uint64_t size = 0;  ///< of the file
+};
+
 /// Writes one .safetensors file: header first (so all tensors are declared at construction), then
 /// the tensors in any order, each whole or in pieces; commit() checks that every byte was written.
-/// Space is reserved at construction. Layout as the Rust writer: descending dtype alignment, then
-/// name; header padded with spaces to 8; {"format":"pt"} in __metadata__ unless given.
+/// Space is reserved at construction.
 class SafetensorsWriter {
  public:
   SafetensorsWriter(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
-                    std::map<std::string, std::string> metadata = {{"format", "pt"}});
+                    const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
   void write(const std::string& name, std::span<const std::byte> data, uint64_t offset = 0);
   void commit(bool durable = true);
 
  private:
-  struct Slot {
-    uint64_t begin, size, written;
-  };
   AtomicFile file_;
-  std::map<std::string, Slot> slots_;
+  SafetensorsLayout layout_;
+  std::map<std::string, uint64_t> written_;
 };
 
 }  // namespace octet

@@ -34,57 +34,63 @@ std::string header_text(const nlohmann::ordered_json& header, const fs::path& pa
 
 }  // namespace
 
-SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorInfo> tensors,
-                                     std::map<std::string, std::string> metadata)
-    : file_(path) {
+SafetensorsLayout::SafetensorsLayout(const fs::path& path, std::vector<TensorInfo> tensors,
+                                     const std::map<std::string, std::string>& metadata) {
   sort_as_reference(tensors);
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header[kMetadata] = metadata;
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  if (!metadata.empty()) json[kMetadata] = metadata;
   uint64_t end = 0;
   for (const auto& info : tensors) {
-    const uint64_t size = byte_count(info);
-    if (info.name == kMetadata || !slots_.emplace(info.name, Slot{end, size, 0}).second) {
+    const uint64_t bytes = byte_count(info);
+    if (info.name == kMetadata || !slots.emplace(info.name, Slot{end, bytes}).second) {
       throw Error(fmt::format("tensor {} twice or reserved, for {}", info.name, path.string()),
                   "unique tensor names", "rename one of them");
     }
-    header.push_back({info.name,
-                      {{"dtype", name(info.dtype)},
-                       {"shape", info.shape},
-                       {"data_offsets", {end, end + size}}}});
-    if (__builtin_add_overflow(end, size, &end) || end > kMaxData) {
+    json.push_back({info.name,
+                    {{"dtype", name(info.dtype)},
+                     {"shape", info.shape},
+                     {"data_offsets", {end, end + bytes}}}});
+    if (__builtin_add_overflow(end, bytes, &end) || end > kMaxData) {
       throw Error(fmt::format("more than 2^62 bytes of tensors for {}", path.string()),
                   "a size that fits a file", "check the shapes");
     }
   }
-  const std::string text = header_text(header, path);
+  const std::string text = header_text(json, path);
   const uint64_t length = text.size();
-  file_.reserve(8 + length + end);
-  file_.write(std::as_bytes(std::span(&length, 1)));
-  file_.write(text);
-  for (auto& [name, slot] : slots_) slot.begin += 8 + length;
+  header = std::string(reinterpret_cast<const char*>(&length), sizeof length) + text;
+  for (auto& [name, slot] : slots) slot.begin += header.size();
+  size = header.size() + end;
+}
+
+SafetensorsWriter::SafetensorsWriter(const fs::path& path, std::vector<TensorInfo> tensors,
+                                     const std::map<std::string, std::string>& metadata)
+    : file_(path), layout_(path, std::move(tensors), metadata) {
+  file_.reserve(layout_.size);
+  file_.write(layout_.header);
 }
 
 void SafetensorsWriter::write(const std::string& name, std::span<const std::byte> data,
                               uint64_t offset) {
-  const auto found = slots_.find(name);
-  if (found == slots_.end()) {
+  const auto found = layout_.slots.find(name);
+  if (found == layout_.slots.end()) {
     throw Error(fmt::format("tensor {} for {}", name, file_.temporary().string()),
                 "a tensor declared at construction", "declare it");
   }
-  Slot& slot = found->second;
-  if (offset != slot.written || data.size() > slot.size - slot.written) {
+  const SafetensorsLayout::Slot& slot = found->second;
+  uint64_t& written = written_[name];
+  if (offset != written || data.size() > slot.size - written) {
     throw Error(fmt::format("{} bytes at {} of tensor {}", data.size(), offset, name),
-                fmt::format("the next piece of {} bytes, from {}", slot.size, slot.written),
+                fmt::format("the next piece of {} bytes, from {}", slot.size, written),
                 "write each tensor once, its pieces in order");
   }
   file_.write_at(slot.begin + offset, data);
-  slot.written += data.size();
+  written += data.size();
 }
 
 void SafetensorsWriter::commit(bool durable) {
-  for (const auto& [name, slot] : slots_) {
-    if (slot.written != slot.size) {
-      throw Error(fmt::format("{} bytes of tensor {} written", slot.written, name),
+  for (const auto& [name, slot] : layout_.slots) {
+    if (written_[name] != slot.size) {
+      throw Error(fmt::format("{} bytes of tensor {} written", written_[name], name),
                   fmt::format("{}", slot.size), "write every declared tensor before commit()");
     }
   }

@@ -38,8 +38,7 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
 
 // Widened weight and bias of the whole site.
 std::pair<at::Tensor, at::Tensor> widened(const SiteCodes& codes) {
-  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble).unsqueeze(1),
-          codes.bias.to(at::kDouble)};
+  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble), codes.bias.to(at::kDouble)};
 }
 
 TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
@@ -59,7 +58,7 @@ TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
           << rows;
     }
     EXPECT_EQ(context.counters->int8_gemms, 5);
-    EXPECT_EQ(context.counters->materialized_weights, 0);
+    EXPECT_EQ(context.counters->widened_tiles, 0);
   }
 }
 
@@ -76,6 +75,29 @@ TEST(QuantizedLinears, PackedEqualsWidenedWeights) {
     EXPECT_TRUE(at::allclose(y.to(at::kDouble), expected, 1e-5, 1e-5)) << rows;
   }
   EXPECT_LE(context.counters->largest_tile_rows, 512);
+}
+
+TEST(QuantizedLinears, GroupedEqualsWidenedWeights) {
+  const LinearContext context;
+  for (const auto& [bits, group] : {std::pair<int, int64_t>{4, 16}, {4, 12}, {8, 16}}) {
+    const int64_t k = 48;
+    SiteCodes codes;
+    codes.bits = bits, codes.group = group;
+    codes.q = at::randint(bits == 4 ? -8 : -128, bits == 4 ? 8 : 128, {21, k}, at::kChar);
+    codes.scale = at::rand({21, k / group}) * 0.01 + 0.001;
+    codes.bias = at::rand({21});
+    const auto linear = make_quantized_linear(codes, context);
+    const at::Tensor weight = codes.q.to(at::kDouble) * codes.scale.repeat_interleave(group, 1);
+    for (const int64_t rows : {1, 16, 17, 40}) {
+      const at::Tensor x = at::randn({rows, k});
+      const at::Tensor expected =
+          at::linear(x.to(at::kDouble), weight.to(at::kDouble), codes.bias.to(at::kDouble));
+      const at::Tensor y = linear->forward(to_format(x, Format::kFloat, {}, true));
+      EXPECT_TRUE(at::allclose(y.to(at::kDouble), expected, 1e-5, 1e-5)) << bits << " " << group;
+    }
+    EXPECT_LT(linear->bytes(),
+              static_cast<uint64_t>(21 * k * bits / 8 + 21 * (k / group) * 4 + 200));
+  }
 }
 
 TEST(QuantizedLinears, KeptHalfWeightsAreNotWidenedWhole) {

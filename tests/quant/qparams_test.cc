@@ -23,7 +23,7 @@ at::Tensor random_weight(int64_t n, int64_t k) {
 TEST(QParams, CodesAreRoundedAgainstTheStoredScale) {
   const at::Tensor w = random_weight(9, 33);
   for (const at::ScalarType dtype : {at::kHalf, at::kBFloat16, at::kFloat}) {
-    const QuantizedWeight made = quantize_per_channel(w, dtype);
+    const QuantizedWeight made = quantize_weight(w, {}, dtype);
     EXPECT_EQ(made.scale.scalar_type(), dtype);
     const at::Tensor scale = made.scale.to(at::kFloat);
     for (int64_t n = 0; n < 9; ++n) {
@@ -42,14 +42,14 @@ TEST(QParams, HalvesGoToEvenAndRangesAreSymmetric) {
   // absmax 127 gives scale 1: values are their own codes.
   const at::Tensor w =
       at::tensor({127.0F, 0.5F, 1.5F, 2.5F, -0.5F, -1.5F, -127.0F, 126.5F}).view({1, 8});
-  const QuantizedWeight made = quantize_per_channel(w, at::kHalf);
+  const QuantizedWeight made = quantize_weight(w, {}, at::kHalf);
   EXPECT_EQ(made.scale.item<float>(), 1.0F);
   EXPECT_TRUE(
       at::equal(made.q, at::tensor({127, 0, 2, 2, 0, -2, -127, 126}, at::kChar).view({1, 8})));
 }
 
 TEST(QParams, ZeroChannelsGetScaleOne) {
-  const QuantizedWeight made = quantize_per_channel(at::zeros({2, 4}), at::kHalf);
+  const QuantizedWeight made = quantize_weight(at::zeros({2, 4}), {}, at::kHalf);
   EXPECT_TRUE(at::equal(made.scale.to(at::kFloat), at::ones({2, 1})));
   EXPECT_EQ(made.q.abs().max().item<int>(), 0);
 }
@@ -65,15 +65,33 @@ TEST(QParams, TinyRangesNeverOverflowTheCodes) {
 
 TEST(QParams, PackingIsBytesOfOffsetCodes) {
   const at::Tensor q = at::tensor({-127, 0, 127, -128, 5}, at::kChar).view({1, 5});
-  const at::Tensor packed = pack_int8(q);
+  const at::Tensor packed = pack_codes(q, 8);
   ASSERT_EQ(packed.scalar_type(), at::kInt);
   EXPECT_EQ(packed.sizes(), at::IntArrayRef({1, 2}));
   EXPECT_EQ(static_cast<uint32_t>(packed[0][0].item<int>()), 0x00FF8001U);
   EXPECT_EQ(packed[0][1].item<int>(), 133);
-  EXPECT_TRUE(at::equal(unpack_int8(packed, 5, "x"), q));
-  EXPECT_THROW(unpack_int8(packed, 9, "x"), Error);
-  EXPECT_THROW(unpack_int8(packed, 0, "x"), Error);
-  EXPECT_THROW(unpack_int8(packed.to(at::kLong), 5, "x"), Error);
+  EXPECT_TRUE(at::equal(unpack_codes(packed, 5, 8, "x"), q));
+  EXPECT_THROW(unpack_codes(packed, 9, 8, "x"), Error);
+  EXPECT_THROW(unpack_codes(packed, 0, 8, "x"), Error);
+  EXPECT_THROW(unpack_codes(packed.to(at::kLong), 5, 8, "x"), Error);
+}
+
+TEST(QParams, FourBitsAreTwoAByteAndGroupsHaveTheirScales) {
+  const at::Tensor q = at::tensor({-8, 7, 0, 1, -1, 2, 3, 4, 5}, at::kChar).view({1, 9});
+  const at::Tensor packed = pack_codes(q, 4);
+  EXPECT_EQ(packed.sizes(), at::IntArrayRef({1, 2}));
+  EXPECT_EQ(static_cast<uint32_t>(packed[0][0].item<int>()), 0xCBA798F0U);
+  EXPECT_EQ(packed[0][1].item<int>(), 13);
+  EXPECT_TRUE(at::equal(unpack_codes(packed, 9, 4, "x"), q));
+
+  const at::Tensor w = random_weight(5, 64);
+  const QuantizedWeight made = quantize_weight(w, {4, 16, false}, at::kFloat);
+  EXPECT_EQ(made.scale.sizes(), at::IntArrayRef({5, 4}));
+  EXPECT_TRUE(at::allclose(made.scale, w.view({5, 4, 16}).abs().amax(2) / 7.5));
+  const auto error = [&w](const QuantizedWeight& coded) {
+    return (coded.q * coded.scale.repeat_interleave(16, 1) - w).square().sum().item<double>();
+  };
+  EXPECT_LT(error(quantize_weight(w, {4, 16, true}, at::kFloat)), 0.95 * error(made));
 }
 
 }  // namespace

@@ -58,7 +58,6 @@ TEST_P(SmolLM2SchemesOracle, PerplexityEqualsTransformers) {
   const bool integer = scheme != "w8a16";
   EXPECT_EQ(integer ? ours.int8_gemms : ours.packed_gemms, count * 120);
   EXPECT_EQ(integer ? ours.packed_gemms : ours.int8_gemms, 0);
-  EXPECT_EQ(ours.materialized_weights, 0);
   EXPECT_LE(ours.largest_tile_rows, 512);
 
   const auto oracle =

@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "eval/memory.h"
 #include "models/device.h"
+#include "models/parse_dtype.h"
 #include "quant/load_model.h"
 #include "tools/bench/bench.h"
 

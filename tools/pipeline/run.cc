@@ -146,9 +146,10 @@ class Pipeline {
     provenance["model_fingerprint"] = model_fingerprint(options_.model);
     report.provenance = provenance.dump();
     report.fp16_checkpoint_bytes = weight_file_bytes(options_.model);
-    for (const ModulePlan& module :
-         plan_modules(make_model(open_config(options_.model))->topology())) {
-      if (!module.quantized)
+    const ModelConfig config = open_config(options_.model);
+    for (const ModulePlan& module : plan_modules(make_model(config)->topology(),
+                                                 default_rules(config.architecture, "w8a16"))) {
+      if (!module.quantized())
         report.kept_layers.push_back(module.module + " (" + module.reason + ")");
     }
     report.kept_layers.emplace_back("embeddings and norms (kept by design)");

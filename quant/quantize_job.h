@@ -1,0 +1,24 @@
+// What `octet quantize` is going to do, decided from headers and options alone.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "quant/export/compressed_tensors.h"
+#include "quant/export/tensor_source.h"
+#include "quant/quantize.h"
+
+namespace octet {
+
+struct QuantizeJob {
+  std::vector<ModulePlan> plan;
+  std::vector<KeptTensor> kept;  ///< of an architecture known by name alone: other tensors
+  std::vector<VllmFinding> vllm;
+  std::unique_ptr<TensorSource> source;
+  cpu::FloatType scale_type = cpu::FloatType::kBF16;
+};
+
+/// Errors about options and about a model that cannot be quantized come from here, before anything
+/// is written.
+QuantizeJob make_job(const QuantizeOptions& options);
+
+}  // namespace octet
