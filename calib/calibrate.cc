@@ -12,7 +12,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/version.h"
-#include "datasets/text.h"
+#include "models/data.h"
 #include "models/device.h"
 #include "models/hidden_spill.h"
 #include "models/model.h"
@@ -197,7 +197,7 @@ bool same_run(const CalibrationStore& stored, const std::string& provenance, con
 
 void CalibrateOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory or a .gguf file", model);
-  v.field("data", "text to run the model on: FILE or text:FILE (.gz is unpacked)", data);
+  v.field("data", "what to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE", data);
   v.field("out", "HDF5 file to write", out);
   v.field("samples", "number of windows", samples);
   v.field("length", "tokens in a window", length);
@@ -210,7 +210,7 @@ void CalibrateOptions::visit(OptionVisitor& v) {
 CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
   check(options);
   const Shard shard = parse_shard(options.shard);
-  const std::string text = read_text(parse_text_spec(options.data));
+  const std::string text = open_text(options.model, options.data);
   const json key = provenance(options, text, context.device);
   if (std::filesystem::exists(options.out)) {
     CalibrationStore stored = load_calibration(options.out);
@@ -219,10 +219,7 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
                                  stored.provenance),
                      key.dump(), "choose another --out or remove the file");
   }
-  const auto tokenizer = open_tokenizer(options.model);
-  const TokenWindows windows(
-      text, [&](std::string_view part) { return tokenizer->encode(part, false); }, options.length,
-      tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt);
+  const TokenWindows windows = cut_windows(options.model, text, options.length);
   if (windows.size() < options.samples) {
     throw Error(
         fmt::format("{} windows of {} tokens in {}", windows.size(), options.length, options.data),

@@ -1,4 +1,4 @@
-// Text as data: the DATA argument, reading it, and cutting its tokens into windows and shards.
+// Text as data: cutting its tokens into windows, units and shards.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -9,21 +9,6 @@
 
 namespace octet {
 
-/// A parsed DATA argument.
-struct TextSpec {
-  std::string path;
-  bool gzip = false;  ///< the path ends in .gz
-};
-
-/// `text:FILE` or plain FILE. A plain FILE may not start with a kind ("word:"). Throws UsageError
-/// for an unknown kind, naming the known ones, and for an empty file name.
-TextSpec parse_text_spec(const std::string& argument);
-
-/// The whole file as it is (invalid UTF-8 and a byte order mark are passed on), decompressed if
-/// .gz. Throws Error if it cannot be read, is damaged, holds more than `limit` bytes, or has
-/// nothing but NULs.
-std::string read_text(const TextSpec& spec, uint64_t limit = uint64_t{1} << 31);
-
 /// Text to token ids, without BOS or EOS.
 using EncodeFunction = std::function<std::vector<int32_t>(std::string_view)>;
 
@@ -31,8 +16,8 @@ using EncodeFunction = std::function<std::vector<int32_t>(std::string_view)>;
 class TokenWindows {
  public:
   /// `length` >= 2 ids a window. With `bos`, each window starts with it and holds length - 1 tokens
-  /// of the text. Throws Error if the text is too short for one window or `encode` gives a negative
-  /// id.
+  /// of the text; a BOS that the text itself starts with is dropped, so that none starts twice.
+  /// Throws Error if the text is too short for one window or `encode` gives a negative id.
   TokenWindows(std::string_view text, const EncodeFunction& encode, int64_t length,
                std::optional<int32_t> bos = std::nullopt);
   /// Whole windows; at least 1.

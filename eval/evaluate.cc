@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "eval/score.h"
+#include "models/data.h"
 #include "models/device.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
@@ -39,7 +40,7 @@ Evaluation summarize(const LoadedModel& model, const ScoreAccumulator& scores, u
 
 void EvalOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory (float or quantized) or a .gguf file", model);
-  v.field("data", "text to score: FILE or text:FILE (.gz is unpacked)", data);
+  v.field("data", "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy)", data);
   v.field("reference", "float model to compare with: KL divergence and same top-1", reference);
   v.field("length", "tokens in a window", length);
   v.field("windows", "score only the first N windows, 0 for all", windows);
@@ -56,10 +57,7 @@ std::string eval_signature(const TokenWindows& windows, int64_t used, bool bos) 
 TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length) {
   if (length < 2)
     throw UsageError(fmt::format("--length {}", length), "at least 2", "e.g. --length 1024");
-  const auto tokenizer = open_tokenizer(model);
-  return {read_text(parse_text_spec(data)),
-          [&](std::string_view text) { return tokenizer->encode(text, false); }, length,
-          tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
+  return cut_windows(model, open_text(model, data), length);
 }
 
 std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,

@@ -18,12 +18,6 @@ using nlohmann::json;
 constexpr size_t kMostAdded = 1 << 18;
 constexpr size_t kLongestAdded = 4096;  // bytes
 
-size_t last_character(std::string_view text) {
-  size_t begin = text.size() - 1;
-  while (begin > 0 && (static_cast<uint8_t>(text[begin]) & 0xC0) == 0x80) --begin;
-  return begin;
-}
-
 size_t first_character(std::string_view text) {
   size_t end = 0;
   next_code_point(text, end);
@@ -40,13 +34,9 @@ bool is_word(std::string_view character) {
   return !found.empty();
 }
 
-// White_Space of the Unicode Character Database.
 bool is_space(std::string_view character) {
   size_t at = 0;
-  const uint32_t code = next_code_point(character, at);
-  return (code >= 0x9 && code <= 0xD) || code == 0x20 || code == 0x85 || code == 0xA0 ||
-         code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
-         code == 0x202F || code == 0x205F || code == 0x3000;
+  return is_white_space(next_code_point(character, at));
 }
 
 size_t trailing_space(std::string_view text) {
@@ -121,7 +111,7 @@ AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens)
       if (added) ends_.push_back(-1);
       node = edge->second;
     }
-    ends_[node] = static_cast<int32_t>(i);
+    if (ends_[node] < 0) ends_[node] = static_cast<int32_t>(i);
   }
 }
 

@@ -26,14 +26,33 @@ enum class TokenType : int64_t {
 struct SplittingRule {
   const char* name;
   const char* pre_tokenizer;  ///< as in the model's published tokenizer.json
+  const char* normalizer;
   bool ignore_merges;
+  bool add_bos;  ///< where the file does not say
 };
 
+constexpr const char* kSmolLm =
+    R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
+        {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]})";
+// Both differ only in how many digits make a word.
+constexpr const char* kLlama3 =
+    R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
+        "behavior":"Isolated","invert":false},
+        {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]})";
+constexpr const char* kQwen2 =
+    R"({"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":
+        "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
+        "behavior":"Isolated","invert":false},
+        {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]})";
+
+constexpr const char* kNfc = R"({"type":"NFC"})";
+
 constexpr SplittingRule kRules[] = {
-    {"smollm",
-     R"({"type":"Sequence","pretokenizers":[{"type":"Digits","individual_digits":true},
-         {"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":true}]})",
-     false},
+    {"smollm", kSmolLm, "null", false, false},
+    {"llama-bpe", kLlama3, "null", true, true},
+    {"qwen2", kQwen2, kNfc, false, false},
+    {"deepseek-r1-qwen", kQwen2, kNfc, false, true},
 };
 
 [[noreturn]] void refuse(const GgufFile& file, const std::string& found,
@@ -90,8 +109,8 @@ const std::string* named_token(const GgufFile& file, const std::string& key) {
   return &tokens[static_cast<size_t>(id)];
 }
 
-bool flag(const GgufFile& file, const std::string& key) {
-  if (!file.has(key)) return false;
+bool flag(const GgufFile& file, const std::string& key, bool fallback) {
+  if (!file.has(key)) return fallback;
   const bool* value = std::get_if<bool>(&file.metadata().at(key));
   if (value == nullptr) refuse(file, fmt::format("{} that is no truth value", key), "a boolean");
   return *value;
@@ -129,10 +148,10 @@ json merges_of(const GgufFile& file) {
   return merges;
 }
 
-json post_processor(const GgufFile& file) {
+json post_processor(const GgufFile& file, bool add_bos) {
   json single = json::array(), pair = json::array(), special = json::object();
-  const auto token = [&](const char* wanted, const char* key, int type_id) {
-    if (!flag(file, wanted)) return;
+  const auto token = [&](const char* wanted, bool fallback, const char* key, int type_id) {
+    if (!flag(file, wanted, fallback)) return;
     const std::string* content = named_token(file, key);
     if (content == nullptr) refuse(file, fmt::format("{} without {}", wanted, key), "both");
     const json piece = {{"SpecialToken", {{"id", *content}, {"type_id", type_id}}}};
@@ -144,10 +163,10 @@ json post_processor(const GgufFile& file) {
     return json{{"Sequence", {{"id", id}, {"type_id", type_id}}}};
   };
   for (int type_id = 0; type_id < 2; ++type_id) {
-    token("tokenizer.ggml.add_bos_token", "tokenizer.ggml.bos_token_id", type_id);
+    token("tokenizer.ggml.add_bos_token", add_bos, "tokenizer.ggml.bos_token_id", type_id);
     if (type_id == 0) single.push_back(sequence("A", 0));
     pair.push_back(sequence(type_id == 0 ? "A" : "B", type_id));
-    token("tokenizer.ggml.add_eos_token", "tokenizer.ggml.eos_token_id", type_id);
+    token("tokenizer.ggml.add_eos_token", false, "tokenizer.ggml.eos_token_id", type_id);
   }
   if (special.empty()) return nullptr;
   return {{"type", "TemplateProcessing"},
@@ -185,9 +204,9 @@ json tokenizer_json(const GgufFile& file) {
           {"truncation", nullptr},
           {"padding", nullptr},
           {"added_tokens", std::move(added)},
-          {"normalizer", nullptr},
+          {"normalizer", json::parse(rule.normalizer)},
           {"pre_tokenizer", json::parse(rule.pre_tokenizer)},
-          {"post_processor", post_processor(file)},
+          {"post_processor", post_processor(file, rule.add_bos)},
           {"decoder", byte_level},
           {"model", model}};
 }

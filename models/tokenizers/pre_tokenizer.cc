@@ -19,6 +19,8 @@ constexpr const char* kByteLevelPattern =
 // Digits follows Rust's char::is_numeric, which is at Unicode 17: two ranges more than 16 has.
 constexpr const char* kNumericPattern = R"([\p{N}\x{11de0}-\x{11de9}\x{16ff4}-\x{16ff6}])";
 
+constexpr size_t kMostSteps = 64;
+
 SplitBehavior behavior_of(const std::string& name, const std::string& what) {
   if (name == "Removed") return SplitBehavior::kRemoved;
   if (name == "Isolated") return SplitBehavior::kIsolated;
@@ -99,6 +101,10 @@ void PreTokenizer::add_step(const json& spec, const std::string& what) {
     if (!list.is_array())
       json_fields::refuse("\"pretokenizers\" that is no array", "an array", what);
     for (const json& step : list) add_step(step, what);
+    if (steps_.size() > kMostSteps) {
+      json_fields::refuse(fmt::format("more than {} steps of the pre_tokenizer", kMostSteps),
+                          "a few", what);
+    }
   } else if (type == "Split") {
     steps_.push_back(split_step(spec, what));
   } else if (type == "Digits") {

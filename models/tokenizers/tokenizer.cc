@@ -46,13 +46,9 @@ std::unique_ptr<Tokenizer> Tokenizer::from_json_text(std::string_view text, cons
 
 Tokenizer::Tokenizer(const json& spec, const std::string& what)
     : model_(json_fields::need(spec, "model", what), what),
+      normalizer_(field_or_null(spec, "normalizer"), what),
       pre_tokenizer_(json_fields::need(spec, "pre_tokenizer", what), what) {
   json_fields::need_unset(spec, {"truncation", "padding"}, what);
-  const json normalizer = field_or_null(spec, "normalizer");
-  if (!normalizer.is_null()) {
-    json_fields::refuse("normalizer " + normalizer.dump().substr(0, 80), "\"normalizer\": null",
-                        what);
-  }
   const json& decoder = json_fields::need(spec, "decoder", what);
   if (!decoder.is_object() || field_or_null(decoder, "type") != "ByteLevel") {
     json_fields::refuse("decoder " + decoder.dump().substr(0, 80), "decoder ByteLevel", what);
@@ -74,8 +70,12 @@ void Tokenizer::add_tokens(const std::vector<AddedToken>& tokens, const std::str
   };
   for (const auto& [token, id] : model_.vocabulary()) place(token, id);
   std::vector<AddedToken> plain, normalized;
-  for (const AddedToken& token : tokens) {
+  for (AddedToken token : tokens) {
+    added_ids_.emplace(token.content, token.id);
     const auto known = model_.vocabulary().find(token.content);
+    std::string storage;  // in normalized text, a token is looked for in its normalized form
+    if (token.normalized)
+      token.content = std::string(normalizer_.normalize(token.content, storage));
     const bool right = known == model_.vocabulary().end() ? place(token.content, token.id)
                                                           : known->second == token.id;
     if (!right) {
@@ -83,8 +83,7 @@ void Tokenizer::add_tokens(const std::vector<AddedToken>& tokens, const std::str
                                       token.content, token.id),
                           "the token's id in the vocabulary, or a free one", what);
     }
-    added_ids_.emplace(token.content, token.id);
-    (token.normalized ? normalized : plain).push_back(token);
+    (token.normalized ? normalized : plain).push_back(std::move(token));
   }
   special_.resize(bytes_.size());
   for (const AddedToken& token : tokens) special_[static_cast<size_t>(token.id)] = token.special;
@@ -167,6 +166,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special) 
   if (add_special) ids = prefix_;
   PreTokenizer::Words words;
   std::vector<TextPiece> pieces, inner;
+  std::string normalized;
   added_->split(text, pieces);
   for (const TextPiece& piece : pieces) {
     if (piece.id >= 0) {
@@ -174,7 +174,7 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, bool add_special) 
       continue;
     }
     inner.clear();
-    added_normalized_->split(piece.text, inner);
+    added_normalized_->split(normalizer_.normalize(piece.text, normalized), inner);
     for (const TextPiece& part : inner) {
       if (part.id >= 0) {
         ids.push_back(part.id);

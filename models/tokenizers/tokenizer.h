@@ -12,14 +12,15 @@
 
 #include "models/tokenizers/added_tokens.h"
 #include "models/tokenizers/bpe.h"
+#include "models/tokenizers/normalizer.h"
 #include "models/tokenizers/pre_tokenizer.h"
 
 namespace octet {
 
 /// Text <-> token ids. Thread safe after construction. The reference is the Python package
 /// tokenizers 0.23. Supported: model BPE without byte fallback; pre_tokenizer Split, Digits and
-/// ByteLevel; no normalizer (NFC is refused like the others); post_processor ByteLevel and
-/// TemplateProcessing; decoder ByteLevel; added tokens. Everything else in the file is an Error
+/// ByteLevel; normalizer NFC or none; post_processor ByteLevel and TemplateProcessing; decoder
+/// ByteLevel; added tokens. Everything else in the file is an Error
 /// that names it, never ignored.
 class Tokenizer {
  public:
@@ -60,6 +61,7 @@ class Tokenizer {
                     std::vector<int32_t>& ids) const;
 
   Bpe model_;
+  Normalizer normalizer_;
   PreTokenizer pre_tokenizer_;
   std::unique_ptr<AddedTokenFinder> added_, added_normalized_;
   std::unordered_map<std::string, int32_t> added_ids_;

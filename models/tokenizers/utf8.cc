@@ -40,6 +40,8 @@ Sequence sequence_at(std::string_view text, size_t begin) {
   return {have, have == first.length};
 }
 
+}  // namespace
+
 size_t skip_ascii(std::string_view text, size_t position) {
   uint64_t word;
   while (position + sizeof word <= text.size()) {
@@ -47,10 +49,9 @@ size_t skip_ascii(std::string_view text, size_t position) {
     if (word & 0x8080808080808080u) break;
     position += sizeof word;
   }
+  while (position < text.size() && static_cast<uint8_t>(text[position]) < 0x80) ++position;
   return position;
 }
-
-}  // namespace
 
 bool valid_utf8(std::string_view text) {
   for (size_t i = skip_ascii(text, 0); i < text.size(); i = skip_ascii(text, i)) {
@@ -103,6 +104,19 @@ uint32_t next_code_point(std::string_view text, size_t& position) {
   for (size_t i = 1; i < length; ++i) code = code << 6 | (byte(i) & 0x3F);
   position += length;
   return code;
+}
+
+// White_Space of the Unicode Character Database.
+bool is_white_space(uint32_t code) {
+  return (code >= 0x9 && code <= 0xD) || code == 0x20 || code == 0x85 || code == 0xA0 ||
+         code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 || code == 0x2029 ||
+         code == 0x202F || code == 0x205F || code == 0x3000;
+}
+
+size_t last_character(std::string_view text) {
+  size_t begin = text.size() - 1;
+  while (begin > 0 && (static_cast<uint8_t>(text[begin]) & 0xC0) == 0x80) --begin;
+  return begin;
 }
 
 }  // namespace octet

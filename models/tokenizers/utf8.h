@@ -19,4 +19,13 @@ void append_utf8(std::string& out, uint32_t code);
 /// Code point at `position` of well-formed text; moves `position` behind it.
 uint32_t next_code_point(std::string_view text, size_t& position);
 
+/// Where the last character of `text` (well-formed, not empty) begins.
+size_t last_character(std::string_view text);
+
+/// First place from `position` on that is not ASCII; the size of `text` if there is none.
+size_t skip_ascii(std::string_view text, size_t position);
+
+/// The property White_Space.
+bool is_white_space(uint32_t code);
+
 }  // namespace octet

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "datasets/data_spec.h"
 
 namespace octet {
 namespace {
@@ -57,25 +58,31 @@ class TextFile : public testing::Test {
     return path;
   }
   static std::string read(const std::string& path, uint64_t limit = 1 << 20) {
-    return read_text(parse_text_spec(path), limit);
+    return read_bytes(parse_data_spec(path), limit);
   }
   fs::path folder_;
 };
 
-TEST(TextSpec, ReadsKindAndSuffix) {
-  EXPECT_EQ(parse_text_spec("a/b.txt").path, "a/b.txt");
-  EXPECT_FALSE(parse_text_spec("a/b.txt").gzip);
-  EXPECT_EQ(parse_text_spec("text:b.txt.gz").path, "b.txt.gz");
-  EXPECT_TRUE(parse_text_spec("text:b.txt.gz").gzip);
-  EXPECT_EQ(parse_text_spec("text:pairs:x").path, "pairs:x");
-  EXPECT_EQ(parse_text_spec("./pairs:x").path, "./pairs:x");
+TEST(DataSpec, ReadsKindAndSuffix) {
+  EXPECT_EQ(parse_data_spec("a/b.txt").path, "a/b.txt");
+  EXPECT_FALSE(parse_data_spec("a/b.txt").gzip);
+  EXPECT_EQ(parse_data_spec("text:b.txt.gz").path, "b.txt.gz");
+  EXPECT_TRUE(parse_data_spec("text:b.txt.gz").gzip);
+  EXPECT_EQ(parse_data_spec("text:pairs:x").path, "pairs:x");
+  EXPECT_EQ(parse_data_spec("./pairs:x").path, "./pairs:x");
+  EXPECT_EQ(parse_data_spec("a/b.jsonl").kind, DataKind::kText);
+  EXPECT_EQ(parse_data_spec("text:b").kind, DataKind::kText);
+  EXPECT_EQ(parse_data_spec("jsonl:b.gz").kind, DataKind::kJsonl);
+  EXPECT_EQ(parse_data_spec("choice:b.jsonl").kind, DataKind::kChoice);
+  EXPECT_EQ(parse_data_spec("choice:b.jsonl").path, "b.jsonl");
 }
 
-TEST(TextSpec, UnknownKindNamesTheKnown) {
-  EXPECT_THROW(parse_text_spec("pairs:x.tsv"), UsageError);
-  EXPECT_THAT(message_of([] { parse_text_spec("pairs:x.tsv"); }), HasSubstr("text:FILE"));
-  EXPECT_THROW(parse_text_spec("text:"), UsageError);
-  EXPECT_THROW(parse_text_spec(""), UsageError);
+TEST(DataSpec, UnknownKindNamesTheKnown) {
+  EXPECT_THROW(parse_data_spec("pairs:x.tsv"), UsageError);
+  EXPECT_THAT(message_of([] { parse_data_spec("pairs:x.tsv"); }),
+              HasSubstr("text:FILE, jsonl:FILE, choice:FILE"));
+  EXPECT_THROW(parse_data_spec("text:"), UsageError);
+  EXPECT_THROW(parse_data_spec(""), UsageError);
 }
 
 TEST_F(TextFile, PassesBytesOn) {
@@ -122,6 +129,7 @@ TEST(TokenWindows, BosTakesOnePlaceOfEachWindow) {
   EXPECT_EQ(windows.tail(), 2);
   EXPECT_THAT(windows.window(0), ElementsAre(1, 'a', 'b', 'c'));
   EXPECT_THAT(windows.window(1), ElementsAre(1, 'd', 'e', 'f'));
+  EXPECT_THAT(TokenWindows("abcdefgh", bytes, 4, 'a').window(0), ElementsAre('a', 'b', 'c', 'd'));
 }
 
 TEST(TokenWindows, TokenizesOnceAsOneString) {

@@ -22,7 +22,9 @@ CODE = ["def f(x):\n\treturn x**2\n", "for(int i=0;i<n;++i){a[i]+=b;}\r\n", "#in
         "\\begin{x}$\\alpha_1$", "{\"k\": [1, 2.5e-3, null]}", "https://a.example/b?c=d&e=%20f", "0xDEADBEEF", "a_b__c"]
 EMOJI = ["👩‍👩‍👧‍👦", "👍🏽", "🏳️‍🌈", "🇩🇪🇫🇷", "❤️", "👨🏿‍🚀", "1️⃣", "🫠", "🫨"]
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<repo_name>", "<reponame>", "<file_sep>", "<empty_output>",
-           "<|im_start", "|im_end|>", "<mask>", " <mask> ", "\u3000<mask>", "word", " word ", "words", "é" + "word", "<pad>\n ", "<|im_start|><|im_end|>", "<|endoftext|"]
+           "<|im_start", "|im_end|>", "<mask>", " <mask> ", "\u3000<mask>", "word", " word ", "words", "é" + "word", "<pad>\n ", "<|im_start|><|im_end|>", "<|endoftext|",
+           "<|begin_of_text|>", "<|eot_id|>", " <|reserved_special_token_7|>\n", "<｜begin▁of▁sentence｜>", "<｜User｜>hi<｜Assistant｜>",
+           "<think>\n", "</think>", "<tool_call>", "Å-token", "A\u030a-token", "\u212b-token", "xÅ-tokeny"]
 SPACES = [" ", "  ", "   \t", "\t\t", "\n", "\n\n\n", "\r\n", "\r", " \n ", "\u00a0", "\u2003", "\u3000", "\u180e",
           "\u200b", "\u2028", "\u0085", "\x0b\x0c", "\x1c", "\x1f", "\x00", "\x07", "\x1b[0m", "\ufeff", "\u202f"]
 
@@ -33,6 +35,16 @@ def char():
         code = RNG.randint(low, high)
         if not 0xD800 <= code < 0xE000:
             return chr(code)
+
+
+# What form C changes, or changes the neighbours of: precomposed characters, marks, Hangul.
+FORM_C = [chr(c) for c in range(0x300, 0x30000)
+          if unicodedata.combining(chr(c)) or unicodedata.normalize("NFD", chr(c)) != chr(c)
+          or unicodedata.category(chr(c)) == "Mc" or 0x1100 <= c < 0x1200]
+
+
+def joined():
+    return "".join(RNG.choice([RNG.choice(FORM_C), RNG.choice("eAoсक가ᄀ")]) for _ in range(RNG.randint(1, 12)))
 
 
 def long_word():
@@ -46,7 +58,7 @@ MAKERS = [(6, lambda: RNG.choice(WORDS)), (3, lambda: " " + RNG.choice(WORDS)), 
           (3, lambda: "".join(char() for _ in range(RNG.randint(1, 8)))),
           (1, lambda: RNG.choice("e oAи") + chr(RNG.randint(0x300, 0x36F)) * RNG.randint(1, 4)),
           (1, lambda: "".join(RNG.choice("!?.,;:-_'\"()[]{}#@&%$*+=/\\|~^`") for _ in range(RNG.randint(1, 12)))),
-          (0.05, long_word)]
+          (1, joined), (0.05, long_word)]
 WEIGHTS, FUNCTIONS = zip(*MAKERS)
 
 
@@ -61,6 +73,10 @@ def lines(count):
         yield "".join(map(chr, codes[at:at + 512]))
     for at in range(0, min(len(codes), 0x33000), 256):
         yield "".join(f"a {chr(c)}1 {chr(c)}b" for c in codes[at:at + 256])
+    if count >= 1000:
+        for _ in range(100):  # 100,000 code points at random, and as many of those that form C is about
+            yield "".join(map(chr, RNG.choices(codes, k=1000)))
+            yield "".join(joined() for _ in range(160))
     for _ in range(count):
         yield "".join(f() for f in RNG.choices(FUNCTIONS, WEIGHTS, k=RNG.randint(1, 30)))
 
@@ -77,4 +93,5 @@ def main():
             expected.write(struct.pack(f"<I{len(ids)}iI", len(ids), *ids, len(text)) + text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "models/tokenizers/gguf_tokenizer.h"
 #include "models/tokenizers/tokenizer.h"
+#include "tests/models/tokenizer_gguf.h"
 
 namespace octet {
 namespace {
@@ -69,16 +70,17 @@ class Reader {
   size_t at_ = 0;
 };
 
-/// Compares encode and decode over `count` random lines; from 1000 on also over all characters.
-void compare(const json& spec, int count) {
-  const Folder folder;
-  write_file(folder.path / "tokenizer.json", spec.dump());
-  const std::string script = std::string(OCTET_SOURCE_DIR) + "/tests/models/tokenizer_lines.py ";
-  ASSERT_EQ(
-      std::system(python(script + folder.path.string() + " " + std::to_string(count)).c_str()), 0);
-  const auto tokenizer = Tokenizer::from_json_file(folder.path / "tokenizer.json");
-  Reader lines(read_file(folder.path / "lines.bin")),
-      expected(read_file(folder.path / "expected.bin"));
+void run(const std::string& script, const std::string& arguments) {
+  const std::string path = std::string(OCTET_SOURCE_DIR) + "/tests/models/" + script + " ";
+  ASSERT_EQ(std::system(python(path + arguments).c_str()), 0);
+}
+
+/// Compares encode and decode of folder/tokenizer.json over `count` random lines; from 1000 on also
+/// over all characters and 100,000 at random.
+void compare(const fs::path& folder, int count) {
+  run("tokenizer_lines.py", folder.string() + " " + std::to_string(count));
+  const auto tokenizer = Tokenizer::from_json_file(folder / "tokenizer.json");
+  Reader lines(read_file(folder / "lines.bin")), expected(read_file(folder / "expected.bin"));
   int line = 0;
   for (; !lines.done(); ++line) {
     const std::string text = lines.text();
@@ -89,6 +91,12 @@ void compare(const json& spec, int count) {
   }
   EXPECT_TRUE(expected.done());
   EXPECT_GT(line, count);
+}
+
+void compare(const json& spec, int count) {
+  const Folder folder;
+  write_file(folder.path / "tokenizer.json", spec.dump());
+  compare(folder.path, count);
 }
 
 json split(const char* kind, const char* pattern, const char* behavior, bool invert = false) {
@@ -119,6 +127,53 @@ json added(int id, const char* content, std::initializer_list<const char*> set) 
 TEST(TokenizerOracle, SmolLm) {
   compare(tokenizer_json(gguf()), 10000);
 }
+
+/// Trained on the spot, with everything but the vocabulary as published.
+class TrainedTokenizerOracle : public ::testing::TestWithParam<const char*> {
+ protected:
+  TrainedTokenizerOracle() {
+    run("tokenizer_families.py", folder_.path.string() + " " + GetParam());
+  }
+  Folder folder_;
+};
+
+TEST_P(TrainedTokenizerOracle, GivesTheSameIds) {
+  compare(folder_.path, 10000);
+}
+
+/// The same vocabulary inside a GGUF file, which stores the name of the rule alone.
+class GgufRuleOracle : public TrainedTokenizerOracle {};
+
+TEST_P(GgufRuleOracle, IsThePublishedOne) {
+  const std::map<std::string, std::pair<const char*, const char*>> rules = {
+      {"smollm2", {"smollm", ""}},
+      {"llama3", {"llama-bpe", "<|begin_of_text|>"}},
+      {"qwen2", {"qwen2", ""}},
+      {"deepseek_r1_qwen", {"deepseek-r1-qwen", "<｜begin▁of▁sentence｜>"}},
+      {"deepseek_r1_llama", {"llama-bpe", "<｜begin▁of▁sentence｜>"}}};
+  const auto [pre, bos] = rules.at(GetParam());
+  const json published = json::parse(read_file(folder_.path / "tokenizer.json"));
+  const fs::path file = folder_.path / "m.gguf";
+  write_file(file, testing::tokenizer_gguf(testing::tokenizer_keys(published, pre, bos)));
+  const json made = tokenizer_json(GgufFile(file));
+  for (const char* part : {"normalizer", "pre_tokenizer"}) EXPECT_EQ(made[part], published[part]);
+  for (const char* part : {"ignore_merges", "merges"})
+    EXPECT_EQ(made["model"][part], published["model"][part]);
+  const auto ours = Tokenizer::from_json_text(made.dump(), "m.gguf");
+  const auto theirs = Tokenizer::from_json_file(folder_.path / "tokenizer.json");
+  const std::string text = "Ünïcode e\u0301 12345\n\n  we'll <｜User｜>go<|eot_id|>x";
+  EXPECT_EQ(ours->encode(text), theirs->encode(text));
+}
+
+constexpr auto kFamilyName = [](const auto& info) { return std::string(info.param); };
+INSTANTIATE_TEST_SUITE_P(Families, TrainedTokenizerOracle,
+                         ::testing::Values("smollm2", "llama3", "qwen2", "deepseek_r1_qwen",
+                                           "deepseek_r1_llama", "deepseek_v3"),
+                         kFamilyName);
+INSTANTIATE_TEST_SUITE_P(Families, GgufRuleOracle,
+                         ::testing::Values("smollm2", "llama3", "qwen2", "deepseek_r1_qwen",
+                                           "deepseek_r1_llama"),
+                         kFamilyName);
 
 // The published patterns of Llama 3 and Qwen 2, with ignore_merges and a template.
 TEST(TokenizerOracle, PatternsAndTemplate) {
@@ -175,9 +230,7 @@ TEST(TokenizerOracle, TransformersLoadsWhatIsWritten) {
   EXPECT_EQ(tokenizer->eos(), 2);
   EXPECT_EQ(tokenizer->vocab_size(), 49152);
   EXPECT_FALSE(tokenizer->adds_bos());
-  const std::string script =
-      std::string(OCTET_SOURCE_DIR) + "/tests/models/tokenizer_transformers.py ";
-  ASSERT_EQ(std::system(python(script + folder.path.string()).c_str()), 0);
+  run("tokenizer_transformers.py", folder.path.string());
   Reader ids(read_file(folder.path / "chat.bin"));
   std::vector<int32_t> expected;
   const std::string text = ids.text();

@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "core/error.h"
+#include "core/random.h"
+#include "models/tokenizers/normalizer.h"
 #include "models/tokenizers/utf8.h"
 
 namespace octet {
@@ -29,6 +31,31 @@ std::unique_ptr<Tokenizer> make(const json& spec, std::string_view config = {}) 
 
 using Ids = std::vector<int32_t>;
 
+/// Runs `use`; anything but an Error that says what it found fails the test.
+template <typename Use>
+bool refused(Use use) {
+  try {
+    use();
+    return false;
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("expected"), std::string::npos) << error.what();
+    return true;
+  }
+}
+
+void use(const std::string& spec) {
+  const auto tokenizer = Tokenizer::from_json_text(spec, "test");
+  tokenizer->decode(tokenizer->encode("a<s>bc ab 12\u00e9"));
+}
+
+/// Calls visit(node) for every value inside `node`, itself first.
+template <typename Visit>
+void each_node(json& node, Visit visit) {
+  visit(node);
+  if (!node.is_structured()) return;
+  for (auto& child : node) each_node(child, visit);
+}
+
 TEST(Tokenizer, MergesInRankOrder) {
   const auto tokenizer = make(small());
   EXPECT_EQ(tokenizer->encode("abcab", false), (Ids{4, 3}));
@@ -46,6 +73,26 @@ TEST(Tokenizer, SpecialTokens) {
   EXPECT_EQ(make(small())->vocab_size(), 6);
   EXPECT_EQ(make(small())->id("abc"), 4);
   EXPECT_EQ(make(small())->id("nothing"), std::nullopt);
+}
+
+TEST(Tokenizer, FormC) {
+  const auto nfc = [](std::string_view text) {
+    std::string storage;
+    return std::string(to_nfc(text, storage));
+  };
+  EXPECT_EQ(nfc(""), "");
+  EXPECT_EQ(nfc("plain ASCII text"), "plain ASCII text");
+  EXPECT_EQ(nfc("12345678e\u0301x\u00e9"), "12345678\u00e9x\u00e9");
+  EXPECT_EQ(nfc("o\u0302\u0323"), "\u1ed9");
+  EXPECT_EQ(nfc("\u212b\u1112\u1161\u11ab \uf900"), "\u00c5\ud55c \u8c48");
+  EXPECT_EQ(nfc("\u0301e\u0301"), "\u0301\u00e9");
+  // Assigned in Unicode 14 with class 220: Hugging Face leaves it where it stands.
+  EXPECT_EQ(nfc("a\u0301\u0899\u0316\u0301"), "\u00e1\u0899\u0316\u0301");
+  std::string marks = "e", sorted = "\u00e9";
+  for (int i = 0; i < 100000; ++i) marks += "\u0301";
+  for (int i = 1; i < 100000; ++i) sorted += "\u0301";
+  EXPECT_EQ(nfc(marks), sorted);
+  EXPECT_EQ(nfc(std::string(100000, 'x') + "\u0327"), std::string(100000, 'x') + "\u0327");
 }
 
 TEST(Tokenizer, ThreadsShareOne) {
@@ -103,7 +150,10 @@ TEST(TokenizerHostile, Refused) {
         R"({"model":{"merges":["a x"]}})",
         R"({"model":{"merges":[["a",1]]}})",
         R"({"model":{"merges":{}}})",
-        R"({"normalizer":{"type":"NFC"}})",
+        R"({"normalizer":{"type":"NFKC"}})",
+        R"({"normalizer":7})",
+        R"({"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Lowercase"}]}})",
+        R"({"normalizer":{"type":"Sequence","normalizers":{}}})",
         R"({"truncation":{"max_length":3}})",
         R"({"decoder":{"type":"WordPiece"}})",
         R"({"decoder":null})",
@@ -126,6 +176,63 @@ TEST(TokenizerHostile, Refused) {
     EXPECT_THROW(make(spec), Error) << patch;
   }
   EXPECT_THROW(make(small(), R"({"bos_token":"nowhere"})"), Error);
+}
+
+TEST(TokenizerHostile, WrongTypesEverywhere) {
+  int refusals = 0, nodes = 0;
+  json spec = small();
+  each_node(spec, [&](json& node) {
+    ++nodes;
+    const json right = node;
+    for (const char* wrong : {"null", "true", "7", "-1", "1e308", "\"x\"", "[]", "{}", "[[]]",
+                              "{\"type\":\"Sequence\"}", "{\"\":[null]}", "18446744073709551615"}) {
+      node = json::parse(wrong);
+      refusals += refused([&] { use(spec.dump()); }) ? 1 : 0;
+    }
+    node = right;
+  });
+  EXPECT_GT(nodes, 40);
+  EXPECT_GT(refusals, 300);
+}
+
+TEST(TokenizerHostile, DamagedText) {
+  const std::string whole = small().dump();
+  const Random random(7, "tests/tokenizer");
+  int refusals = 0;
+  for (uint64_t i = 0; i < 4000; ++i) {
+    std::string text = whole;
+    for (uint64_t k = 0; k <= i % 3; ++k)
+      text[random.below(8 * i + k, text.size())] = whole[random.below(8 * i + 4 + k, whole.size())];
+    if (i % 10 == 9) text.resize(random.below(8 * i + 7, text.size()));
+    refusals += refused([&] { use(text); }) ? 1 : 0;
+  }
+  EXPECT_GT(refusals, 2000);
+}
+
+TEST(TokenizerHostile, Nesting) {
+  for (const char* kind :
+       {"normalizer/normalizers", "pre_tokenizer/pretokenizers", "post_processor/processors"}) {
+    const std::string names = kind;
+    const size_t slash = names.find('/');
+    for (const int depth : {3, 100000}) {
+      json spec = small();
+      const std::string inner = spec[names.substr(0, slash)].dump();
+      spec[names.substr(0, slash)] = "HERE";
+      std::string text = spec.dump(), before, after;
+      for (int i = 0; i < depth; ++i) {
+        before += R"({"type":"Sequence",")" + names.substr(slash + 1) + R"(":[)";
+        after += "]}";
+      }
+      const std::string nested = inner == "null" ? R"({"type":"NFC"})" : inner;
+      text.replace(text.find("\"HERE\""), 6, before + nested + after);
+      EXPECT_EQ(refused([&] { use(text); }), depth > 3) << kind;
+    }
+  }
+  json spec = small();
+  json& steps = spec["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", json::array()}};
+  for (int i = 0; i < 1000; ++i) steps["pretokenizers"].push_back({{"type", "Digits"}});
+  steps["pretokenizers"].push_back(small()["pre_tokenizer"]);
+  EXPECT_TRUE(refused([&] { use(spec.dump()); }));
 }
 
 TEST(TokenizerHostile, Patterns) {

@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/json.h"
 #include "core/version.h"
+#include "datasets/data_spec.h"
 #include "eval/evaluate.h"
 #include "models/device.h"
 #include "models/open.h"
@@ -181,8 +182,8 @@ json stage_key(const RunOptions& options, const Context& context) {
   key["octet"] = kVersion;
   key["device"] = context.device;
   key["model_fingerprint"] = model_fingerprint(options.model);
-  key["calib_identity"] = file_identity(parse_text_spec(options.calib_data).path);
-  key["eval_identity"] = file_identity(parse_text_spec(options.eval_data).path);
+  key["calib_identity"] = file_identity(parse_data_spec(options.calib_data).path);
+  key["eval_identity"] = file_identity(parse_data_spec(options.eval_data).path);
   return key;
 }
 
@@ -190,8 +191,8 @@ json stage_key(const RunOptions& options, const Context& context) {
 
 void RunOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
-  v.field("calib-data", "text for calibration: FILE or text:FILE", calib_data);
-  v.field("eval-data", "other text, for evaluation", eval_data);
+  v.field("calib-data", "for calibration: FILE, text:FILE, jsonl:FILE or choice:FILE", calib_data);
+  v.field("eval-data", "for perplexity: FILE, text:FILE or jsonl:FILE", eval_data);
   v.field("schemes", "schemes to compare, joined by commas", schemes);
   v.field("out", "directory for models, report.json and report.md", out);
   v.field("name", "what the report calls the model", name);
@@ -211,6 +212,11 @@ RunResult run_pipeline(const RunOptions& options, Context& context) {
   require_option(options.calib_data, "calib-data", "a text for calibration");
   require_option(options.eval_data, "eval-data", "a text for evaluation");
   require_option(options.out, "out", "a directory to write");
+  if (parse_data_spec(options.eval_data).kind == DataKind::kChoice) {
+    throw UsageError(fmt::format("--eval-data {}", options.eval_data),
+                     "text:FILE or jsonl:FILE, for perplexity",
+                     "take the accuracy of each model with octet eval --data choice:FILE");
+  }
   StageDir stage(options.out, stage_key(options, context));
   const fs::path out = options.out;
   RunResult result{out / "report.json", out / "report.md", "", stage.complete()};
