@@ -4,6 +4,8 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <numbers>
+
 #include "core/error.h"
 
 namespace octet {
@@ -35,11 +37,24 @@ at::Tensor rotate_rows(const at::Tensor& x, const at::Tensor& rotary) {
 
 }  // namespace
 
-at::Tensor rotary_table(const at::Tensor& positions, int64_t dim, double theta) {
-  const auto options = at::TensorOptions(at::kFloat).device(positions.device());
+at::Tensor rotary_frequencies(int64_t dim, double theta, const std::optional<RopeScaling>& scaling,
+                              at::Device device) {
+  const auto options = at::TensorOptions(at::kFloat).device(device);
   const at::Tensor exponent = at::arange(0, dim, 2, options) / static_cast<double>(dim);
-  const at::Tensor frequency = at::reciprocal(at::pow(at::Scalar(theta), exponent));
-  const at::Tensor angle = at::outer(positions.to(at::kFloat), frequency);
+  const at::Tensor plain = at::reciprocal(at::pow(at::Scalar(theta), exponent));
+  if (!scaling) return plain;
+  const double low = scaling->low_freq_factor, high = scaling->high_freq_factor;
+  const auto original = static_cast<double>(scaling->original_positions);
+  const at::Tensor wavelength = at::Scalar(2 * std::numbers::pi) / plain;
+  const at::Tensor slow = wavelength > original / low, fast = wavelength < original / high;
+  const at::Tensor stretched = plain / scaling->factor;
+  const at::Tensor smooth = (at::Scalar(original) / wavelength - low) / (high - low);
+  const at::Tensor blended = (1 - smooth) * plain / scaling->factor + smooth * plain;
+  return at::where(slow, stretched, at::where(fast, plain, blended));
+}
+
+at::Tensor rotary_table(const at::Tensor& positions, const at::Tensor& frequencies) {
+  const at::Tensor angle = at::outer(positions.to(at::kFloat), frequencies);
   return at::cat({at::cos(angle), at::sin(angle)}, -1);
 }
 
@@ -69,14 +84,15 @@ KvCache append(KvCache& cache, const State& state, const at::Tensor& k, const at
 }
 
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal,
-                  const at::Tensor& key_mask) {
+                  const at::Tensor& key_mask, int64_t window) {
   const int64_t t = q.size(2), s = k.size(2);
-  const bool grouped = q.size(1) != k.size(1);
+  const bool grouped = q.size(1) != k.size(1), windowed = causal && window > 0 && window < s;
   std::optional<at::Tensor> mask;
   bool plain_causal = causal && t == s && t > 1;
-  if (key_mask.defined() || (causal && t > 1 && t != s)) {
+  if (key_mask.defined() || windowed || (causal && t > 1 && t != s)) {
     at::Tensor visible = at::ones({1, 1, t, s}, q.options().dtype(at::kBool));
     if (causal) visible = visible.tril(s - t);
+    if (windowed) visible = visible.triu(s - t - window + 1);
     if (key_mask.defined()) visible = visible.logical_and(key_mask.view({-1, 1, 1, s}));
     mask = visible;
     plain_causal = false;

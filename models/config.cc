@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/containers/gguf.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "models/architectures/families.h"
 
 namespace octet {
 namespace {
@@ -72,6 +73,7 @@ class Fields {
   }
 
   const json& config() const { return config_; }
+  const std::string& what() const { return what_; }
 
  private:
   static constexpr int64_t kLargest = int64_t{1} << 31;
@@ -83,17 +85,55 @@ class Fields {
   std::string what_;
 };
 
-// Both generations: rope_theta beside rope_scaling, or rope_parameters with theta inside.
-double rope_theta(const Fields& fields) {
-  if (!fields.has("rope_parameters")) {
-    if (fields.has("rope_scaling")) fields.fail("rope_scaling", "plain rotary positions (null)");
-    return fields.positive("rope_theta");
+// The object with the rotary parameters: rope_parameters, or rope_scaling of the older generation;
+// null when there is neither.
+const char* rope_object(const Fields& fields) {
+  for (const char* name : {"rope_parameters", "rope_scaling"}) {
+    if (fields.has(name)) return name;
   }
-  const Fields inner(fields.config()["rope_parameters"], "rope_parameters");
-  if (inner.has("rope_type") && inner.text("rope_type") != "default") {
-    inner.fail(fmt::format("rope_type \"{}\"", inner.text("rope_type")), "\"default\"");
+  return nullptr;
+}
+
+RopeScaling llama3_scaling(const Fields& rope) {
+  const RopeScaling scaling{rope.positive("factor"), rope.positive("low_freq_factor"),
+                            rope.positive("high_freq_factor"),
+                            rope.size("original_max_position_embeddings")};
+  if (scaling.factor < 1 || scaling.high_freq_factor <= scaling.low_freq_factor) {
+    rope.fail(fmt::format("factor {}, low_freq_factor {}, high_freq_factor {}", scaling.factor,
+                          scaling.low_freq_factor, scaling.high_freq_factor),
+              "a factor of at least 1 and a high_freq_factor above low_freq_factor");
   }
-  return inner.positive("rope_theta");
+  return scaling;
+}
+
+// Theta stands inside rope_parameters, beside rope_scaling, or alone.
+void read_rope(const Fields& fields, ModelConfig& c) {
+  const char* name = rope_object(fields);
+  if (name == nullptr) {
+    c.rope_theta = fields.positive("rope_theta");
+    return;
+  }
+  const Fields rope(fields.config()[name], fmt::format("{} of {}", name, fields.what()));
+  c.rope_theta = (rope.has("rope_theta") ? rope : fields).positive("rope_theta");
+  const char* key = rope.has("rope_type") ? "rope_type" : "type";
+  const std::string type = rope.has(key) ? rope.text(key) : "default";
+  if (type == "llama3") {
+    c.rope_scaling = llama3_scaling(rope);
+  } else if (type != "default") {
+    rope.fail(fmt::format("{} \"{}\"", key, type), "\"default\" or \"llama3\"");
+  }
+  if (rope.has("partial_rotary_factor") && rope.positive("partial_rotary_factor") != 1) {
+    rope.fail("a partial_rotary_factor", "rotary positions over whole heads");
+  }
+}
+
+void read_window(const Fields& fields, const Family& family, ModelConfig& c) {
+  if (family.window == AttentionWindow::kField && fields.has("sliding_window")) {
+    c.sliding_window = fields.size("sliding_window");
+  }
+  if (family.window == AttentionWindow::kFlag && fields.flag("use_sliding_window", false)) {
+    fields.fail("use_sliding_window = true", "false, as in the released models");
+  }
 }
 
 std::string stored_dtype(const Fields& fields) {
@@ -106,103 +146,88 @@ std::string stored_dtype(const Fields& fields) {
   return "float32";
 }
 
-std::string architecture(const Fields& fields) {
-  if (!fields.has("architectures")) return "";
-  const json& list = fields.config()["architectures"];
-  if (!list.is_array() || list.size() != 1 || !list[0].is_string()) {
-    fields.fail("architectures = " + list.dump(), "one name");
+// The architecture's name; by model_type where "architectures" is left out.
+std::string architecture(const json& config) {
+  const json list = config.value("architectures", json());
+  if (list.is_array() && list.size() == 1 && list[0].is_string()) return list[0];
+  if (!list.is_null()) return list.dump();
+  for (const Family& family : families()) {
+    if (config.value("model_type", json()) == family.model_type) {
+      return std::string(family.architecture);
+    }
   }
-  return list[0].get<std::string>();
+  return "";
 }
 
-}  // namespace
-
-ModelConfig parse_config(const json& config, const std::string& what) {
-  const Fields fields(config, what);
-  ModelConfig c;
-  c.model_type = fields.text("model_type");
-  c.architecture = architecture(fields);
-  if (c.architecture.empty() && c.model_type == "llama") c.architecture = "LlamaForCausalLM";
-  if (c.architecture != "LlamaForCausalLM") {
+const Family& family_of(const Fields& fields) {
+  const std::string type = fields.text("model_type"), name = architecture(fields.config());
+  const Family* family = find_family(name);
+  if (family == nullptr || family->model_type != type) {
     fields.fail(
-        fmt::format("architecture \"{}\" (model_type \"{}\")", c.architecture, c.model_type),
-        "LlamaForCausalLM");
+        fmt::format("architecture \"{}\" (model_type \"{}\")", name, type),
+        family == nullptr ? family_names() : fmt::format("model_type \"{}\"", family->model_type));
   }
-  c.dtype = stored_dtype(fields);
+  return *family;
+}
+
+void read_sizes(const Fields& fields, const Family& family, ModelConfig& c) {
   c.hidden = fields.size("hidden_size");
   c.intermediate = fields.size("intermediate_size");
   c.layers = fields.size("num_hidden_layers");
   c.heads = fields.size("num_attention_heads");
-  c.kv_heads = fields.size("num_key_value_heads", c.heads);
-  c.head_dim = fields.size("head_dim", c.hidden / c.heads);
+  c.kv_heads = family.derived_kv_heads ? fields.size("num_key_value_heads", c.heads)
+                                       : fields.size("num_key_value_heads");
+  c.head_dim = family.derived_head_dim ? fields.size("head_dim", c.hidden / c.heads)
+                                       : fields.size("head_dim");
   c.vocab = fields.size("vocab_size");
   c.max_positions = fields.size("max_position_embeddings");
-  c.norm_eps = fields.positive("rms_norm_eps");
-  c.rope_theta = rope_theta(fields);
-  c.tied = fields.flag("tie_word_embeddings", false);
-  c.attention_bias = fields.flag("attention_bias", false);
-  c.mlp_bias = fields.flag("mlp_bias", false);
-  c.activation = fields.text("hidden_act");
-  c.bos = fields.token("bos_token_id");
-  c.eos = fields.token("eos_token_id");
-  c.quantized = fields.has("quantization_config");
   if (c.heads % c.kv_heads != 0 || c.head_dim <= 0 || c.head_dim % 2 != 0) {
     fields.fail(
         fmt::format("{} heads, {} key-value heads, head_dim {}", c.heads, c.kv_heads, c.head_dim),
         "heads a multiple of key-value heads and an even head_dim");
   }
-  if (c.layers > 4096) fields.fail(fmt::format("num_hidden_layers = {}", c.layers), "at most 4096");
+  // Below these, parameters and bytes of any scheme fit 63 bits.
+  constexpr int64_t kWidest = 1 << 22, kDeepest = 4096;
+  const int64_t widest = std::max({c.hidden, c.intermediate, c.vocab, c.heads * c.head_dim});
+  if (c.layers > kDeepest || widest > kWidest) {
+    fields.fail(fmt::format("{} layers and a largest width of {}", c.layers, widest),
+                fmt::format("at most {} and {}", kDeepest, kWidest));
+  }
+}
+
+}  // namespace
+
+bool executable(const json& config) {
+  return config.is_object() && find_family(architecture(config)) != nullptr;
+}
+
+ModelConfig parse_config(const json& config, const std::string& what) {
+  const Fields fields(config, what);
+  const Family& family = family_of(fields);
+  ModelConfig c;
+  c.model_type = family.model_type;
+  c.architecture = family.architecture;
+  c.dtype = stored_dtype(fields);
+  read_sizes(fields, family, c);
+  c.norm_eps = fields.positive("rms_norm_eps");
+  read_rope(fields, c);
+  read_window(fields, family, c);
+  c.tied = fields.flag("tie_word_embeddings", false);
+  c.output_bias =
+      family.attention_bias == AttentionBias::kByConfig && fields.flag("attention_bias", false);
+  c.attention_bias = family.attention_bias == AttentionBias::kQkv || c.output_bias;
+  c.mlp_bias = family.mlp_bias && fields.flag("mlp_bias", false);
+  c.head_norms = family.head_norms;
+  c.activation = fields.text("hidden_act");
+  c.bos = fields.token("bos_token_id");
+  c.eos = fields.token("eos_token_id");
+  c.quantized = fields.has("quantization_config");
   return c;
 }
 
 ModelConfig read_config(const std::filesystem::path& directory) {
   const std::string path = (directory / "config.json").string();
   return parse_config(read_json(path), path);
-}
-
-json config_json(const GgufFile& gguf, const std::string& dtype) {
-  const std::string& arch = gguf.text("general.architecture");
-  if (arch != "llama") {
-    throw Error(fmt::format("GGUF architecture \"{}\" in {}", arch, gguf.path().string()), "llama",
-                "convert a llama-family file");
-  }
-  const auto integer = [&](const char* name) { return gguf.integer(arch + "." + name); };
-  const int64_t heads = integer("attention.head_count"), hidden = integer("embedding_length");
-  const int64_t vocab = gguf.tensor("token_embd.weight").shape.front();
-  if (heads <= 0 || hidden <= 0) {
-    throw Error(fmt::format("{} heads over width {} in {}", heads, hidden, gguf.path().string()),
-                "positive numbers", "fetch the file again");
-  }
-  json config = {
-      {"architectures", {"LlamaForCausalLM"}},
-      {"model_type", "llama"},
-      {"dtype", dtype},
-      {"hidden_size", hidden},
-      {"intermediate_size", integer("feed_forward_length")},
-      {"num_hidden_layers", integer("block_count")},
-      {"num_attention_heads", heads},
-      {"num_key_value_heads",
-       gguf.has(arch + ".attention.head_count_kv") ? integer("attention.head_count_kv") : heads},
-      {"head_dim",
-       gguf.has(arch + ".rope.dimension_count") ? integer("rope.dimension_count") : hidden / heads},
-      {"vocab_size", vocab},
-      {"max_position_embeddings", integer("context_length")},
-      {"rms_norm_eps", gguf.real(arch + ".attention.layer_norm_rms_epsilon")},
-      {"rope_theta",
-       gguf.has(arch + ".rope.freq_base") ? gguf.real(arch + ".rope.freq_base") : 10000.0},
-      {"tie_word_embeddings", !gguf.tensors().contains("output.weight")},
-      {"attention_bias", false},
-      {"mlp_bias", false},
-      {"hidden_act", "silu"},
-      {"initializer_range", 0.02},
-      {"use_cache", true},
-  };
-  for (const auto& [field, key] : {std::pair{"bos_token_id", "tokenizer.ggml.bos_token_id"},
-                                   std::pair{"eos_token_id", "tokenizer.ggml.eos_token_id"},
-                                   std::pair{"pad_token_id", "tokenizer.ggml.padding_token_id"}}) {
-    if (gguf.has(key)) config[field] = gguf.integer(key);
-  }
-  return config;
 }
 
 }  // namespace octet

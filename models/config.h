@@ -11,26 +11,48 @@ namespace octet {
 
 class GgufFile;
 
+/// Llama 3's stretch of rotary positions ("rope_type": "llama3"): frequencies whose wavelength is
+/// beyond original_positions / low_freq_factor are divided by factor, those below
+/// original_positions / high_freq_factor are kept, and those between are blended.
+struct RopeScaling {
+  double factor, low_freq_factor, high_freq_factor;
+  int64_t original_positions;
+  bool operator==(const RopeScaling&) const = default;
+};
+
 struct ModelConfig {
-  std::string architecture;  ///< "LlamaForCausalLM"
+  std::string architecture;  ///< "LlamaForCausalLM": one of models/architectures/families.h
   std::string model_type;    ///< "llama"
   std::string dtype;         ///< "float16", "bfloat16" or "float32", as stored
   int64_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0,
           vocab = 0;
   int64_t max_positions = 0;
+  int64_t sliding_window = 0;  ///< positions that attention looks back at; 0: all
   double norm_eps = 0, rope_theta = 0;
-  bool tied = false, attention_bias = false, mlp_bias = false;
+  std::optional<RopeScaling> rope_scaling;
+  bool tied = false;
+  bool attention_bias = false;  ///< of q, k and v
+  bool output_bias = false;     ///< of o
+  bool mlp_bias = false;        ///< of gate, up and down
+  bool head_norms = false;      ///< q_norm and k_norm over each head, before the rotation
   std::string activation;
   std::optional<int64_t> bos, eos;
   bool quantized = false;  ///< has a quantization_config
 };
 
-/// Reads what octet runs; a missing or out-of-range field is an Error naming it. rope_theta has no
-/// default.
+/// Whether the config names an architecture that octet executes. Others can still be quantized by
+/// the names of their tensors (models/modules_by_name.h).
+bool executable(const nlohmann::json& config);
+
+/// Reads what octet runs, from either generation of config.json: rope_theta, rope_scaling and
+/// torch_dtype, or rope_parameters (theta inside) and dtype. A missing or out-of-range field is an
+/// Error naming it; rope_theta has no default. Rotary types other than "default" and "llama3" are
+/// refused by name.
 ModelConfig parse_config(const nlohmann::json& config, const std::string& what);
 ModelConfig read_config(const std::filesystem::path& directory);
 
-/// config.json equal to what transformers writes, from GGUF metadata.
+/// config.json equal to what transformers writes, from GGUF metadata. Llama 3's scaling is told
+/// from the factors in rope_freqs.weight; Error when they are not those of "llama3".
 nlohmann::json config_json(const GgufFile& gguf, const std::string& dtype);
 
 }  // namespace octet

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "models/architectures/families.h"
 #include "models/architectures/llama.h"
 
 namespace octet {
@@ -62,10 +63,9 @@ at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, S
 }
 
 std::unique_ptr<Model> make_model(const ModelConfig& config) {
-  if (config.architecture == "LlamaForCausalLM") return std::make_unique<Llama>(config);
-  throw Error(
-      fmt::format("architecture {}", config.architecture), "LlamaForCausalLM",
-      "convert a supported model, or quantize this one by name pattern when octet offers it");
+  if (find_family(config.architecture) != nullptr) return std::make_unique<Llama>(config);
+  throw Error(fmt::format("architecture {}", config.architecture), family_names(),
+              "quantize this model by the names of its tensors");
 }
 
 }  // namespace octet

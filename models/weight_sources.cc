@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
+#include "models/architectures/families.h"
 
 namespace octet {
 namespace {
@@ -26,10 +27,11 @@ std::string hugging_face_name(const std::string& name) {
       {"output_norm.weight", "model.norm.weight"},
       {"output.weight", "lm_head.weight"}};
   static const std::map<std::string, std::string> inside = {
-      {"attn_norm", "input_layernorm"}, {"ffn_norm", "post_attention_layernorm"},
-      {"attn_q", "self_attn.q_proj"},   {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},   {"attn_output", "self_attn.o_proj"},
-      {"ffn_gate", "mlp.gate_proj"},    {"ffn_up", "mlp.up_proj"},
+      {"attn_norm", "input_layernorm"},    {"ffn_norm", "post_attention_layernorm"},
+      {"attn_q", "self_attn.q_proj"},      {"attn_k", "self_attn.k_proj"},
+      {"attn_v", "self_attn.v_proj"},      {"attn_output", "self_attn.o_proj"},
+      {"attn_q_norm", "self_attn.q_norm"}, {"attn_k_norm", "self_attn.k_norm"},
+      {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
       {"ffn_down", "mlp.down_proj"}};
   if (const auto found = outside.find(name); found != outside.end()) return found->second;
   if (!name.starts_with("blk.")) return "";
@@ -142,10 +144,24 @@ Weight CheckpointSource::get(const std::string& name) {
 }
 
 GgufSource::GgufSource(const std::filesystem::path& file, bool half) : file_(file), half_(half) {
+  const Family* family = find_gguf_family(file_.text("general.architecture"));
+  interleaved_ = family != nullptr && family->gguf_interleaved;
   for (const auto& [name, tensor] : file_.tensors()) {
     const std::string known = hugging_face_name(name);
-    if (!known.empty()) names_[known] = name;
+    if (!known.empty()) {
+      names_[known] = name;
+    } else if (name != "rope_freqs.weight") {  // config_json() reads it
+      unknown_.push_back(name);
+    }
   }
+}
+
+int64_t GgufSource::rotary_heads(const std::string& name) const {
+  const std::string arch = file_.text("general.architecture");
+  const std::string heads = arch + ".attention.head_count", kv = heads + "_kv";
+  if (name.find("self_attn.q_proj.") != std::string::npos) return file_.integer(heads);
+  if (name.find("self_attn.k_proj.") == std::string::npos) return 0;
+  return file_.integer(file_.has(kv) ? kv : heads);
 }
 
 Weight GgufSource::get(const std::string& name) {
@@ -154,14 +170,8 @@ Weight GgufSource::get(const std::string& name) {
   const GgufFile::Tensor& info = file_.tensor(found->second);
   at::Tensor tensor = at::empty(info.shape, at::kFloat);
   file_.dequantize(info, {tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())});
-  const std::string arch = file_.text("general.architecture");
-  if (name.ends_with("q_proj.weight")) {
-    tensor = unpermute(tensor, file_.integer(arch + ".attention.head_count"));
-  } else if (name.ends_with("k_proj.weight")) {
-    const std::string key = arch + ".attention.head_count_kv";
-    tensor =
-        unpermute(tensor, file_.integer(file_.has(key) ? key : arch + ".attention.head_count"));
-  }
+  const int64_t heads = interleaved_ ? rotary_heads(name) : 0;
+  if (heads != 0) tensor = unpermute(tensor, heads);
   Weight weight;
   weight.dense = half_ ? tensor.to(at::kHalf) : tensor;
   check_finite(name, weight.dense);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "core/containers/gguf.h"
 #include "core/containers/safetensors.h"
@@ -26,7 +27,7 @@ class CheckpointSource : public WeightSource {
 };
 
 /// A GGUF file under Hugging Face names; query and key rows are unpermuted to Hugging Face's rotary
-/// layout. Tensors come out as float16 (`half`) or float32.
+/// layout where the family's files are permuted. Tensors come out as float16 (`half`) or float32.
 class GgufSource : public WeightSource {
  public:
   explicit GgufSource(const std::filesystem::path& file, bool half = true);
@@ -35,11 +36,16 @@ class GgufSource : public WeightSource {
   const GgufFile& file() const { return file_; }
   /// Hugging Face name -> GGUF name of every tensor octet knows.
   const std::map<std::string, std::string>& names() const { return names_; }
+  /// GGUF names of the tensors that octet has no use for: a model that needs them cannot be read.
+  const std::vector<std::string>& unknown() const { return unknown_; }
 
  private:
+  /// Heads of a query or key projection's weight or bias by Hugging Face name; 0 for others.
+  int64_t rotary_heads(const std::string& name) const;
   GgufFile file_;
-  bool half_;
+  bool half_, interleaved_;
   std::map<std::string, std::string> names_;
+  std::vector<std::string> unknown_;
 };
 
 /// Named tensors in memory.

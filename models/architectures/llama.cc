@@ -21,7 +21,7 @@ void add_block(Topology& topology, const ModelConfig& c, int block) {
                              {attn + "v_proj", kv, c.hidden, c.attention_bias}},
                             ""});
   topology.sites.push_back(
-      {block, attn + "o_proj", {{attn + "o_proj", c.hidden, q, c.attention_bias}}, ""});
+      {block, attn + "o_proj", {{attn + "o_proj", c.hidden, q, c.output_bias}}, ""});
   topology.sites.push_back({block,
                             mlp + "gate_up_proj",
                             {{mlp + "gate_proj", c.intermediate, c.hidden, c.mlp_bias},
@@ -33,6 +33,11 @@ void add_block(Topology& topology, const ModelConfig& c, int block) {
       {block, prefix + "input_layernorm", c.hidden, true, false, c.norm_eps, first});
   topology.norms.push_back(
       {block, prefix + "post_attention_layernorm", c.hidden, true, false, c.norm_eps, first + 2});
+  if (c.head_norms) {
+    for (const char* name : {"q_norm", "k_norm"}) {
+      topology.norms.push_back({block, attn + name, c.head_dim, true, false, c.norm_eps, -1});
+    }
+  }
   topology.folds.push_back({norm, -1, first, 1});
   topology.folds.push_back({-1, first, first + 1, static_cast<int>(c.heads / c.kv_heads)});
   topology.folds.push_back({norm + 1, -1, first + 2, 1});
@@ -57,10 +62,13 @@ Topology llama_topology(const ModelConfig& config) {
 }
 
 Llama::Llama(const ModelConfig& config) : config_(config), topology_(llama_topology(config)) {
+  const int norms = config.head_norms ? 4 : 2;
   for (int i = 0; i < topology_.blocks; ++i) {
-    blocks_.push_back({2 * i, 4 * i, 4 * i + 1, 2 * i + 1, 4 * i + 2, 4 * i + 3});
+    const Id norm = norms * i, site = 4 * i;
+    blocks_.push_back({norm, site, site + 1, norm + 1, site + 2, site + 3});
+    if (config.head_norms) blocks_.back().q_norm = norm + 2, blocks_.back().k_norm = norm + 3;
   }
-  final_norm_ = 2 * topology_.blocks;
+  final_norm_ = norms * topology_.blocks;
   head_ = 4 * topology_.blocks;
 }
 
@@ -74,20 +82,36 @@ Hidden Llama::begin(Executor& executor, const Batch& batch, State* state) const 
     positions = at::arange(batch.ids.size(1), at::TensorOptions(at::kLong).device(device));
     if (state != nullptr) positions = positions + state->length;
   }
-  hidden.rotary = rotary_table(positions.to(device), config_.head_dim, config_.rope_theta);
+  hidden.rotary = rotary_table(
+      positions.to(device),
+      rotary_frequencies(config_.head_dim, config_.rope_theta, config_.rope_scaling, device));
   return hidden;
+}
+
+at::Tensor Llama::queries_and_keys(Executor& executor, const Block& ids, const at::Tensor& qkv,
+                                   const at::Tensor& rotary) const {
+  const int64_t h = config_.heads, g = config_.kv_heads;
+  at::Tensor heads = qkv.narrow(2, 0, h + g);
+  if (config_.head_norms) {
+    const auto norm = [&](Id id, int64_t first, int64_t count) {
+      return executor.add_norm(id, qkv.narrow(2, first, count).contiguous(), {}).out.value;
+    };
+    heads = at::cat({norm(ids.q_norm, 0, h), norm(ids.k_norm, h, g)}, 2);
+  }
+  return apply_rotary(heads.transpose(1, 2), rotary);
 }
 
 at::Tensor Llama::attention(Executor& executor, const Block& ids, const Activation& input,
                             const Hidden& hidden, int i, State* state) const {
   const int64_t b = hidden.x.size(0), t = hidden.x.size(1), d = config_.head_dim;
   const int64_t h = config_.heads, g = config_.kv_heads;
-  const at::Tensor qkv = executor.linear(ids.qkv, input).view({b, t, h + 2 * g, d}).transpose(1, 2);
-  const at::Tensor rotated = apply_rotary(qkv.narrow(1, 0, h + g), hidden.rotary);
+  const at::Tensor qkv = executor.linear(ids.qkv, input).view({b, t, h + 2 * g, d});
+  const at::Tensor rotated = queries_and_keys(executor, ids, qkv, hidden.rotary);
   const at::Tensor q = rotated.narrow(1, 0, h);
-  KvCache seen{rotated.narrow(1, h, g), qkv.narrow(1, h + g, g)};
+  KvCache seen{rotated.narrow(1, h, g), qkv.narrow(2, h + g, g).transpose(1, 2)};
   if (state != nullptr) seen = append(state->self[i], *state, seen.k, seen.v);
-  return attend(q, seen.k, seen.v, true, state == nullptr ? hidden.batch.mask : at::Tensor())
+  return attend(q, seen.k, seen.v, true, state == nullptr ? hidden.batch.mask : at::Tensor(),
+                config_.sliding_window)
       .transpose(1, 2)
       .reshape({b, t, h * d});
 }

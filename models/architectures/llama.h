@@ -1,5 +1,6 @@
 // Llama family: pre-norm, grouped-query attention, rotary positions, SwiGLU (Touvron et al. 2023;
-// names and layouts of transformers' LlamaForCausalLM).
+// names and layouts of transformers' LlamaForCausalLM). families.h lists its members and how they
+// differ; ModelConfig carries the differences to here.
 #pragma once
 #include "models/model.h"
 
@@ -19,7 +20,12 @@ class Llama : public Model {
  private:
   struct Block {
     Id input_norm, qkv, o, post_norm, gate_up, down;
+    Id q_norm = -1, k_norm = -1;  ///< of config.head_norms
   };
+  /// Query and key heads [B, H + H_kv, T, D] of qkv [B, T, H + 2 H_kv, D]: normed where the family
+  /// does so, then rotated.
+  at::Tensor queries_and_keys(Executor& executor, const Block& ids, const at::Tensor& qkv,
+                              const at::Tensor& rotary) const;
   at::Tensor attention(Executor& executor, const Block& ids, const Activation& input,
                        const Hidden& hidden, int i, State* state) const;
   ModelConfig config_;

@@ -30,10 +30,11 @@ Shapes shapes_of(const std::string& model, WeightSource& source) {
   if (is_gguf(model)) {
     auto& gguf = dynamic_cast<GgufSource&>(source);
     for (const auto& [name, stored] : gguf.names()) shapes[name] = gguf.file().tensor(stored).shape;
-    if (gguf.names().size() != gguf.file().tensors().size()) {
-      throw Error(fmt::format("{} of {} tensors of {} have a known name", gguf.names().size(),
-                              gguf.file().tensors().size(), model),
-                  "a llama-family GGUF file", "convert with the tools of that architecture");
+    if (!gguf.unknown().empty()) {
+      throw Error(fmt::format("{} unknown tensors in {}, {} first", gguf.unknown().size(), model,
+                              gguf.unknown().front()),
+                  "the tensors of a llama-family GGUF file",
+                  "convert with the tools of that architecture");
     }
   } else {
     for (const auto& [name, location] :

@@ -210,7 +210,7 @@ TEST_P(Seam, ParametersAreNamedOnceInFixedOrder) {
   EXPECT_FALSE(names.contains("lm_head.weight")) << "a tied head is the table's leaf";
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Seam, testing::Values(0, 1), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Toys, Seam, testing::Values(0, 1, 2), [](const auto& info) {
   return toys()[static_cast<size_t>(info.param)].name;
 });
 

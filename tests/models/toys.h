@@ -1,5 +1,6 @@
-// Two random toys for the seam: a pre-norm grouped-query decoder (the real Llama code, tiny) and a
-// post-norm encoder-decoder with tied tables that exists only here.
+// Random toys for the seam: pre-norm grouped-query decoders (the real Llama code, tiny), plain and
+// with all that sets its family's members apart, and a post-norm encoder-decoder with tied tables
+// that exists only here.
 #pragma once
 #include <ATen/ATen.h>
 
@@ -15,6 +16,16 @@ inline ModelConfig toy_config() {
   c.hidden = 24, c.intermediate = 40, c.layers = 3, c.heads = 6, c.kv_heads = 2, c.head_dim = 4;
   c.vocab = 50, c.max_positions = 64, c.norm_eps = 1e-5, c.rope_theta = 10000, c.tied = true;
   c.activation = "silu";
+  return c;
+}
+
+/// All that sets the other families apart, in one: biases of q, k and v, normed heads of their own
+/// width, Llama 3's scaling and a window.
+inline ModelConfig busy_config() {
+  ModelConfig c = toy_config();
+  c.attention_bias = c.head_norms = true;
+  c.head_dim = 6, c.sliding_window = 4;
+  c.rope_scaling = RopeScaling{8, 1, 4, 16};
   return c;
 }
 
@@ -182,11 +193,14 @@ struct Toy {
 
 inline std::vector<Toy> toys() {
   const auto decoder = std::make_shared<Llama>(toy_config());
+  const auto busy = std::make_shared<Llama>(busy_config());
   const auto both = std::make_shared<ToyEncoderDecoder>();
   return {{"decoder", decoder,
            std::make_shared<MapSource>(random_tensors(decoder->topology(), 1, 0.2)), false},
           {"encoder_decoder", both,
-           std::make_shared<MapSource>(random_tensors(both->topology(), 2, 0.2)), true}};
+           std::make_shared<MapSource>(random_tensors(both->topology(), 2, 0.2)), true},
+          {"busy_decoder", busy,
+           std::make_shared<MapSource>(random_tensors(busy->topology(), 3, 0.2)), false}};
 }
 
 }  // namespace octet::test
