@@ -63,6 +63,13 @@ at::Tensor pad_to_16(const at::Tensor& q) {
   return at::constant_pad_nd(q, {0, k - q.size(1), 0, n - q.size(0)}).contiguous();
 }
 
+at::Tensor run_packed(const cpu::PackedWeights& weights, const at::Tensor& x,
+                      const at::Tensor& bias) {
+  at::Tensor y = at::empty({x.size(0), weights.n()}, at::kFloat);
+  weights.gemm(x.data_ptr<float>(), x.size(0), data_or_null(bias), y.data_ptr<float>());
+  return y;
+}
+
 }  // namespace
 
 SiteCodes load_codes(const Site& site, WeightSource& source, const LinearContext& context) {
@@ -169,47 +176,40 @@ uint64_t Int8Linear::bytes() const {
 }
 
 PackedLinear::PackedLinear(const SiteCodes& codes, LinearContext context)
-    : context_(std::move(context)),
-      q_(codes.q.to(context_.device)),
-      scale_(codes.scale.reshape({-1}).to(context_.device)),
-      bias_(codes.bias) {}
+    : context_(std::move(context)), n_(codes.q.size(0)), k_(codes.q.size(1)), bias_(codes.bias) {
+  if (context_.device.is_cpu()) {
+    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, k_, 8);
+    return;
+  }
+  q_ = codes.q.to(context_.device);
+  scale_ = codes.scale.reshape({-1}).to(context_.device);
+}
 
 at::Tensor PackedLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
-  const int64_t m = x.size(0), n = q_.size(0), k = q_.size(1);
+  if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
   at::Tensor y;
-  if (q_.is_cuda()) {
 #ifdef OCTET_HAS_CUDA
-    if (m <= 8) {
-      y = at::empty({m, n}, x.options());
-      cuda::w8a16_gemv(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
-                       bias_.defined() ? bias_.data_ptr() : nullptr, x.data_ptr(), cuda_type(x), m,
-                       n, k, y.data_ptr(), current_cuda_stream());
-    } else {
-      y = tiled_linear(
-          x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
-            cuda::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row,
-                                  rows, k, cuda_type(out), out.data_ptr(), current_cuda_stream());
-          });
-    }
-#endif
-  } else if (m <= cpu::kFewRows) {
-    y = at::empty({m, n}, at::kFloat);
-    cpu::w8a16_gemm(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(), data_or_null(bias_),
-                    x.data_ptr<float>(), m, n, k, y.data_ptr<float>());
+  if (x.size(0) <= 8) {
+    y = at::empty({x.size(0), n_}, x.options());
+    cuda::w8a16_gemv(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
+                     bias_.defined() ? bias_.data_ptr() : nullptr, x.data_ptr(), cuda_type(x),
+                     x.size(0), n_, k_, y.data_ptr(), current_cuda_stream());
   } else {
-    y = tiled_linear(
-        x, n, bias_, *context_.counters, [&](int64_t row, int64_t rows, at::Tensor& out) {
-          cpu::widen_int8_rows(q_.data_ptr<int8_t>() + row * k, scale_.data_ptr<float>() + row,
-                               rows, k, out.data_ptr<float>());
-        });
+    const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) {
+      cuda::widen_int8_rows(q_.data_ptr<int8_t>() + row * k_, scale_.data_ptr<float>() + row, rows,
+                            k_, cuda_type(out), out.data_ptr(), current_cuda_stream());
+    };
+    y = tiled_linear(x, n_, bias_, *context_.counters, tile);
   }
+#endif
   return unflatten(y, input.leading);
 }
 
 uint64_t PackedLinear::bytes() const {
-  return q_.nbytes() + scale_.nbytes() + (bias_.defined() ? bias_.nbytes() : 0);
+  const uint64_t codes = packed_ ? packed_->bytes() : q_.nbytes() + scale_.nbytes();
+  return codes + (bias_.defined() ? bias_.nbytes() : 0);
 }
 
 GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
@@ -219,8 +219,9 @@ GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
       bits_(codes.bits),
       bias_(codes.bias) {
   const int64_t group = k_ / codes.scale.size(1);
-  if (bits_ == 4 && group % 8 == 0 && context_.device.is_cpu()) {
-    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, group);
+  if (group % 2 == 0 && context_.device.is_cpu()) {
+    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, group,
+                    bits_);
     return;
   }
   at::Tensor q = codes.q;
@@ -234,7 +235,6 @@ GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
 }
 
 void GroupedLinear::widen(int64_t row, int64_t rows, at::Tensor& out) const {
-  if (packed_) return packed_->widen(row, rows, out.data_ptr<float>());
   at::Tensor codes = q_.narrow(0, row, rows);
   if (bits_ == 4) {
     codes = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1);
@@ -248,13 +248,9 @@ void GroupedLinear::widen(int64_t row, int64_t rows, at::Tensor& out) const {
 at::Tensor GroupedLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
-  if (!packed_ || x.size(0) > cpu::kFewRows) {
-    const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) { widen(row, rows, out); };
-    return unflatten(tiled_linear(x, n_, bias_, *context_.counters, tile), input.leading);
-  }
-  at::Tensor y = at::empty({x.size(0), n_}, at::kFloat);
-  packed_->gemm(x.data_ptr<float>(), x.size(0), data_or_null(bias_), y.data_ptr<float>());
-  return unflatten(y, input.leading);
+  if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
+  const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) { widen(row, rows, out); };
+  return unflatten(tiled_linear(x, n_, bias_, *context_.counters, tile), input.leading);
 }
 
 uint64_t GroupedLinear::bytes() const {

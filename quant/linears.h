@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "kernels/cpu/int4_gemm.h"
 #include "kernels/cpu/int8_gemm.h"
+#include "kernels/cpu/packed_weights.h"
 #include "models/linear.h"
 
 namespace octet {
@@ -61,7 +61,8 @@ class Int8Linear : public Linear {
   at::Tensor q_;                           // GPU: [n, k] padded to multiples of 16
 };
 
-/// W8A16 with one scale a row: float activations; codes are widened in registers or tile by tile.
+/// W8A16 with one scale a row: float activations; codes are widened in registers or, on the GPU,
+/// tile by tile.
 class PackedLinear : public Linear {
  public:
   PackedLinear(const SiteCodes& codes, LinearContext context);
@@ -73,11 +74,14 @@ class PackedLinear : public Linear {
 
  private:
   LinearContext context_;
-  at::Tensor q_, scale_, bias_;
+  int64_t n_, k_;
+  std::optional<cpu::PackedWeights> packed_;  // CPU
+  at::Tensor q_, scale_;                      // GPU
+  at::Tensor bias_;
 };
 
-/// Weights of 4 bits or in groups along K with float activations. On the CPU 4-bit codes are read
-/// by PackedInt4; otherwise they are widened tile by tile.
+/// Weights of 4 bits or in groups along K with float activations: widened in registers on the CPU,
+/// otherwise tile by tile.
 class GroupedLinear : public Linear {
  public:
   GroupedLinear(const SiteCodes& codes, LinearContext context);
@@ -92,7 +96,7 @@ class GroupedLinear : public Linear {
   LinearContext context_;
   int64_t n_, k_;
   int bits_;
-  std::optional<cpu::PackedInt4> packed_;  // 4 bits on the CPU
+  std::optional<cpu::PackedWeights> packed_;  // CPU, groups of even size
   at::Tensor q_;  // otherwise: int8 [n, k], or for 4 bits bytes [n, ceil(k/2)] of two codes + 8
   at::Tensor scale_, bias_;
 };
