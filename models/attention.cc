@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "kernels/cpu/attention.h"
 
 namespace octet {
 namespace {
@@ -31,6 +32,30 @@ at::Tensor rotate_rows(const at::Tensor& x, const at::Tensor& rotary) {
     }
   });
   return out;
+}
+
+// Fewer queries than this do not pay for the packing of the keys.
+constexpr int64_t kManyQueries = 16;
+
+bool runs_fused(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  const auto plain = [](const at::Tensor& x) {
+    return x.is_cpu() && x.scalar_type() == at::kFloat && x.stride(3) == 1 &&
+           !(at::GradMode::is_enabled() && x.requires_grad());
+  };
+  return q.size(2) >= kManyQueries && plain(q) && plain(k) && plain(v);
+}
+
+cpu::HeadsView heads_view(const at::Tensor& x) {
+  return {x.const_data_ptr<float>(), x.stride(0), x.stride(1), x.stride(2)};
+}
+
+at::Tensor fused_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                           bool causal) {
+  at::Tensor y = at::empty({q.size(0), q.size(2), q.size(1), q.size(3)}, q.options());
+  cpu::attention({heads_view(q), heads_view(k), heads_view(v), q.size(0), q.size(1), k.size(1),
+                  q.size(2), k.size(2), q.size(3), causal},
+                 y.data_ptr<float>());
+  return y.transpose(1, 2);
 }
 
 }  // namespace
@@ -71,6 +96,7 @@ KvCache append(KvCache& cache, const State& state, const at::Tensor& k, const at
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal,
                   const at::Tensor& key_mask) {
   const int64_t t = q.size(2), s = k.size(2);
+  if (!key_mask.defined() && runs_fused(q, k, v)) return fused_attention(q, k, v, causal);
   const bool grouped = q.size(1) != k.size(1);
   std::optional<at::Tensor> mask;
   bool plain_causal = causal && t == s && t > 1;

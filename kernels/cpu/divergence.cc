@@ -1,56 +1,21 @@
 #include "kernels/cpu/divergence.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
+
+#include "kernels/cpu/exp-inl.h"
 
 namespace octet::cpu {
 namespace {
 
-// Vectors of the compiler: 8 lanes whatever the CPU, lowered to what each target below has. Nothing
-// that takes or returns one is called out of line, so their calling convention does not matter.
-#pragma GCC diagnostic ignored "-Wpsabi"
+// Eight lanes whatever the CPU, lowered to what each target below has.
 using Floats = float __attribute__((vector_size(32)));
-using Ints = int32_t __attribute__((vector_size(32)));
 constexpr int64_t kLanes = 8;
 
 // A lane sums kBlock / kLanes tokens in float before it is added to a double.
 constexpr int64_t kBlock = 256;
-constexpr float kLowest = -87.0F;  // exp() of less is subnormal
-constexpr float kFloor = -1e20F;   // stands for -Inf in a difference, so that 1e-38 * it is nothing
-
-template <class Real>
-struct IntegerOf;
-template <>
-struct IntegerOf<float> {
-  using type = int32_t;
-};
-template <>
-struct IntegerOf<Floats> {
-  using type = Ints;
-};
-
-// exp(x) for x <= 0 within 2 ulp, never below exp(-87); NaN stays NaN. Real is float or Floats.
-// Reduction and polynomial of Cephes expf (Moshier).
-template <class Real>
-[[gnu::always_inline]] inline Real exp_nonpositive(Real x) {
-  using Integer = typename IntegerOf<Real>::type;
-  const Real lowest = Real{} + kLowest;
-  x = x < lowest ? lowest : x;
-  constexpr float kRound = 12582912.0F;  // 1.5 * 2^23: adding it rounds to an integer
-  const Real shifted = x * 1.44269504088896341F + kRound;
-  const Real k = shifted - kRound;
-  const Real r = (x - k * 0.693359375F) + k * 2.12194440e-4F;
-  Real p = r * 1.9875691500e-4F + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
-  const Integer exponent = __builtin_bit_cast(Integer, shifted) - std::bit_cast<int32_t>(kRound);
-  return p * __builtin_bit_cast(Real, (exponent + 127) << 23);
-}
+constexpr float kFloor = -1e20F;  // stands for -Inf in a difference, so that 1e-38 * it is nothing
 
 [[gnu::always_inline]] inline Floats load(const float* x) {
   Floats out;
@@ -114,7 +79,7 @@ struct PairSums {
 // Adds what logits at distance a and b from their maxima give. Sum is Real or wider.
 template <class Real, class Sum>
 [[gnu::always_inline]] inline void add_pair(PairSums<Sum>& sums, Real a, Real b) {
-  const Real lowest = Real{} + kLowest, floor = Real{} + kFloor;
+  const Real lowest = Real{} + kLowestExponent, floor = Real{} + kFloor;
   const Real weight = exp_nonpositive<Real>(b);
   sums.model += exp_nonpositive<Real>(a);
   sums.reference += weight;

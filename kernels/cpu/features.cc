@@ -30,14 +30,31 @@ std::string name(Level level) {
   }
 }
 
+namespace {
+
+constexpr unsigned kAmxTile = 1u << 24, kAmxInt8 = 1u << 25, kAmxBf16 = 1u << 22;
+
+/// Whether all of these bits of CPUID leaf 7 (EDX) are there and the kernel hands out the tiles.
+bool has_tiles(unsigned bits) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (best_level() != Level::kVnni || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  // Linux hands out the tile registers on request (ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
+  return (d & bits) == bits && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
+}
+
+}  // namespace
+
 bool has_amx() {
-  static const bool available = [] {
-    unsigned a = 0, b = 0, c = 0, d = 0;
-    constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;
-    if (best_level() != Level::kVnni || __get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
-    // Linux hands out the tile registers on request (ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA).
-    return (d & kTile) != 0 && (d & kInt8) != 0 && syscall(SYS_arch_prctl, 0x1023, 18) == 0;
-  }();
+  static const bool available = has_tiles(kAmxTile | kAmxInt8);
+  return available;
+}
+
+bool has_bf16() {
+  return best_level() == Level::kVnni && __builtin_cpu_supports("avx512bf16");
+}
+
+bool has_amx_bf16() {
+  static const bool available = has_tiles(kAmxTile | kAmxBf16);
   return available;
 }
 

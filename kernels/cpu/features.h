@@ -15,4 +15,8 @@ std::string name(Level level);
 /// Whether kVnni may use AMX's INT8 tiles for many rows. The first call asks the kernel for them.
 bool has_amx();
 
+/// Whether AVX512-BF16 is there (with Level::kVnni), and AMX's bfloat16 tiles.
+bool has_bf16();
+bool has_amx_bf16();
+
 }  // namespace octet::cpu

@@ -5,27 +5,15 @@
 
 #include <algorithm>
 
+#include "kernels/cpu/amx_config.h"
+
 #pragma GCC target("avx512f,avx512bw,avx512vl,amx-tile,amx-int8")
 
 namespace octet::cpu {
 namespace {
 
-constexpr int kColumns = 32, kTileRows = 16;
+constexpr int kColumns = 32, kTileRows = kAmxTileRows;
 constexpr int kGroupBytes = kColumns * 4;
-
-struct alignas(64) TileConfig {
-  uint8_t palette, start_row, reserved[14];
-  uint16_t row_bytes[16];
-  uint8_t rows[16];
-};
-// Constant, not built at run time: GCC's _tile_loadconfig does not tell the optimizer that it reads
-// all of it.
-constexpr TileConfig kConfig = {
-    1,
-    0,
-    {},
-    {64, 64, 64, 64, 64, 64, 64, 64},
-    {kTileRows, kTileRows, kTileRows, kTileRows, kTileRows, kTileRows, kTileRows, kTileRows}};
 
 /// acc[32][32] = x[32, k] * panel.
 void product(const int8_t* x, int64_t k, const int8_t* panel, int32_t* acc) {
@@ -78,7 +66,7 @@ void scale_row(const AmxCall& call, const int32_t* acc, int64_t row, int64_t col
 void amx_panel(const AmxCall& call, const int8_t* panel, int64_t column, int64_t first,
                int64_t last) {
   alignas(64) int32_t acc[kAmxRows * kColumns];
-  _tile_loadconfig(&kConfig);
+  _tile_loadconfig(&kAmxConfig);
   for (int64_t row = first; row < last; row += kAmxRows) {
     const int64_t start = std::min(row, last - kAmxRows);
     product(call.x + start * call.k, call.k, panel, acc);

@@ -16,7 +16,7 @@ namespace {
 struct Ops {
   using Reg = __m256i;
   static constexpr int kGroup = 2, kLanes = 8, kVectors = 2, kMaxRows = 6, kChunk = 512;
-  static constexpr int kChains = 4;
+  static constexpr int kStreams = 2, kChains = 4;
   static constexpr int32_t kOffset = 0;
   static Reg zero() { return _mm256_setzero_si256(); }
   static Reg weights(const int8_t* w) {

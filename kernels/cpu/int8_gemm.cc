@@ -1,6 +1,7 @@
 #include "kernels/cpu/int8_gemm.h"
 
 #include <fmt/format.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <cstring>
@@ -116,6 +117,21 @@ void run_task(const Call& call, int64_t p, int64_t first, int64_t last) {
   }
 }
 
+/// One row against panels [first, last).
+void run_row(const Call& call, int64_t first, int64_t last) {
+  const Int8Tile& tile = *call.w.tile;
+  int panels = tile.streams;
+  for (int64_t p = first; p < last; p += panels) {
+    while (panels > last - p) panels /= 2;
+    alignas(64) int32_t acc[kMaxStreams * kMaxTileColumns];
+    std::copy_n(call.w.starts(p), panels * tile.columns, acc);
+    tile.run_row(panels, call.w.panel(p), call.x, call.w.groups, acc);
+    for (int i = 0; i < panels; ++i) {
+      scale_rows(call, acc + i * tile.columns, 0, 1, (p + i) * tile.columns);
+    }
+  }
+}
+
 constexpr int64_t kAmxTaskRows = 8 * kAmxRows;  // rows that share a panel in cache
 
 void amx_gemm(const PackedInt8::Impl& w, const AmxCall& call, int64_t m) {
@@ -185,6 +201,14 @@ void int8_gemm(const PackedInt8& packed, const int8_t* x, int64_t m, const float
                    packed_x + blocks.first(b) * w.groups);
   }
   const Call call{w, blocks, packed_x, row_scale, per_row, col_scale, bias, y};
+  if (m == 1) {
+#pragma omp parallel if (fork)
+    {
+      const int64_t team = omp_get_num_threads(), me = omp_get_thread_num();
+      run_row(call, me * w.panels / team, (me + 1) * w.panels / team);
+    }
+    return;
+  }
   const int64_t tasks = (blocks.count + kTaskBlocks - 1) / kTaskBlocks;
 #pragma omp parallel for collapse(2) schedule(static) if (fork)
   for (int64_t p = 0; p < w.panels; ++p) {

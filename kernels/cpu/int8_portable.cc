@@ -12,7 +12,7 @@ struct Ops {
     int32_t lane[8];
   };
   static constexpr int kGroup = 2, kLanes = 8, kVectors = 2, kMaxRows = 4, kChunk = 512;
-  static constexpr int kChains = 2;
+  static constexpr int kStreams = 1, kChains = 2;
   static constexpr int32_t kOffset = 0;
   static Reg zero() { return {}; }
   /// Each lane: the two codes of one output.

@@ -1,7 +1,7 @@
 // Int8Tile over `Ops`, which the including file defines before: Reg, kGroup, kLanes (int32 of a
-// Reg), kVectors (Regs of one panel), kMaxRows, kChunk, kOffset, kChains (sums in flight that hide
-// the latency of dot), and the static functions zero, weights, spread, dot, add, load, store,
-// encode. Internal linkage: each including file gets its own copy.
+// Reg), kVectors (Regs of one panel), kMaxRows, kStreams, kChunk, kOffset, kChains (sums in flight
+// that hide the latency of dot), and the static functions zero, weights, spread, dot, add, load,
+// store, encode. Internal linkage: each including file gets its own copy.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -14,7 +14,8 @@ namespace {
 
 constexpr int kColumns = Ops::kLanes * Ops::kVectors;
 constexpr int kGroupBytes = kColumns * Ops::kGroup;
-static_assert(Ops::kMaxRows <= kMaxTileRows && kColumns <= kMaxTileColumns);
+static_assert(Ops::kMaxRows <= kMaxTileRows && kColumns <= kMaxTileColumns &&
+              Ops::kStreams <= kMaxStreams);
 
 /// kUnroll groups in flight, each with its own sums: few rows would otherwise wait for the adder.
 template <int kRows, int kUnroll>
@@ -77,6 +78,38 @@ void run(int rows, const int8_t* panel, const int32_t* x, int64_t groups, int32_
   run_rows(rows, panel, x, groups, acc, std::make_integer_sequence<int, Ops::kMaxRows>{});
 }
 
+// The hardware follows a stream only to the end of its page, and one stream does not fill the line
+// buffers.
+constexpr int64_t kPrefetchBytes = 512;
+
+template <int kPanels>
+void run_streams(const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc) {
+  constexpr int kRegs = Ops::kVectors * kPanels;
+  typename Ops::Reg sum[kRegs];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRegs; ++i) sum[i] = Ops::load(acc + i * Ops::kLanes);
+  for (int64_t g = 0; g < groups; ++g) {
+    const typename Ops::Reg code = Ops::spread(x[g]);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRegs; ++i) {
+      const int8_t* w = panel + (i / Ops::kVectors * groups + g) * kGroupBytes +
+                        i % Ops::kVectors * Ops::kLanes * Ops::kGroup;
+      __builtin_prefetch(w + kPrefetchBytes);
+      sum[i] = Ops::dot(sum[i], Ops::weights(w), code);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRegs; ++i) Ops::store(acc + i * Ops::kLanes, sum[i]);
+}
+
+template <int kPanels = Ops::kStreams>
+void run_row(int panels, const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc) {
+  if constexpr (kPanels > 1) {
+    if (panels < kPanels) return run_row<kPanels / 2>(panels, panel, x, groups, acc);
+  }
+  run_streams<kPanels>(panel, x, groups, acc);
+}
+
 void pack_x(const int8_t* x, int64_t k, int rows, int32_t* packed) {
   const int64_t whole = k / Ops::kGroup;
   const int left = static_cast<int>(k % Ops::kGroup);
@@ -91,7 +124,7 @@ void pack_x(const int8_t* x, int64_t k, int rows, int32_t* packed) {
 }
 
 constexpr Int8Tile kInt8Tile = {Ops::kGroup, kColumns, Ops::kMaxRows, Ops::kChunk, Ops::kOffset,
-                                pack_x,      run};
+                                pack_x,      run,      Ops::kStreams, run_row<>};
 
 }  // namespace
 }  // namespace octet::cpu

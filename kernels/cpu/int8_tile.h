@@ -21,9 +21,12 @@ struct Int8Tile {
   /// x: int8 [rows, k] with row stride k -> [groups][rows], the last group zero-padded.
   void (*pack_x)(const int8_t* x, int64_t k, int rows, int32_t* packed);
   void (*run)(int rows, const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc);
+  int streams;  ///< most panels of one run_row: weights that come from memory want several at once
+  /// One row against `panels` (a power of two) that lie one behind the other, each `groups` long.
+  void (*run_row)(int panels, const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc);
 };
 
-inline constexpr int kMaxTileRows = 12, kMaxTileColumns = 32;
+inline constexpr int kMaxTileRows = 12, kMaxTileColumns = 32, kMaxStreams = 8;
 
 const Int8Tile& int8_tile(Level level);
 const Int8Tile& int8_tile_portable();

@@ -19,7 +19,7 @@ namespace {
 struct Ops {
   using Reg = __m512i;
   static constexpr int kGroup = 4, kLanes = 16, kVectors = 2, kMaxRows = 12, kChunk = 128;
-  static constexpr int kChains = 8;
+  static constexpr int kStreams = 8, kChains = 8;
   static constexpr int32_t kOffset = 128;
   static Reg zero() { return _mm512_setzero_si512(); }
   static Reg weights(const int8_t* w) { return _mm512_load_si512(w); }

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/cpu/exp-inl.h"
 #include "kernels/cpu/rows.h"
 
 namespace octet::cpu {
@@ -76,24 +77,6 @@ void row_rms_norm(const float* x, const float* weight, float eps, int64_t k, flo
   const double mean = sum_of_squares(x, k) / static_cast<double>(k);
   const float inverse = static_cast<float>(1.0 / __builtin_sqrt(mean + static_cast<double>(eps)));
   for (int64_t j = 0; j < k; ++j) y[j] = x[j] * inverse * weight[j];
-}
-
-// exp for |v| <= 88: 2^n * e^r with |r| <= ln(2)/2, e^r by its Taylor sum to r^7 (error below 1 ulp
-// of the sum), ln(2) split so that n * high is exact.
-float exp_bounded(float v) {
-  const float shifted = v * 1.44269504088896341f + kRounder;
-  const float n = shifted - kRounder;
-  const float r = (v - n * 0.693359375f) - n * -2.12194440e-4f;
-  float p = 1.0f / 5040.0f;
-  p = p * r + 1.0f / 720.0f;
-  p = p * r + 1.0f / 120.0f;
-  p = p * r + 1.0f / 24.0f;
-  p = p * r + 1.0f / 6.0f;
-  p = p * r + 0.5f;
-  p = p * r + 1.0f;
-  p = p * r + 1.0f;
-  const uint32_t exponent = (__builtin_bit_cast(uint32_t, shifted) + 127u) << 23;
-  return p * __builtin_bit_cast(float, exponent);
 }
 
 // Beyond 87 the sigmoid is 1 to the last bit on one side and under 2e-38 on the other.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Times of torch's linear in FP32, BF16 and INT8 (oneDNN), for the shapes of Int8SpeedSlow in tests/kernels.
+"""Times of torch's linear in FP32, BF16 and INT8 (oneDNN), for the shapes of the Speed suites in tests/kernels.
 
 Weights take turns as there, so that they come cold from memory. Prints one line a shape.
-usage: torch_linear_speed.py [--threads N]
+usage: torch_linear_speed.py [--threads N] [--rows M ...]    (--rows: 4096 x 4096 alone, for these numbers of rows)
 """
 
 import argparse
@@ -13,7 +13,7 @@ import torch
 
 ROTATED_BYTES = 1 << 29
 MOST_COPIES = 30
-SHAPES = [(4096, 4096, m) for m in (1, 16, 128)] + [
+SHAPES = [(4096, 4096, 2**i) for i in range(11)] + [
     (n, k, m) for m in (1, 512) for n, k in ((960, 576), (576, 576), (3072, 576), (576, 1536))
 ]
 
@@ -56,12 +56,15 @@ def onednn_int8_ms(n, k, m):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=0)
-    threads = parser.parse_args().threads
+    parser.add_argument("--rows", type=int, nargs="*")
+    arguments = parser.parse_args()
+    threads = arguments.threads
+    shapes = [(4096, 4096, m) for m in arguments.rows] if arguments.rows else SHAPES
     if threads > 0:
         torch.set_num_threads(threads)
     torch.manual_seed(0)
     with torch.no_grad():
-        for n, k, m in SHAPES:
+        for n, k, m in shapes:
             fp32 = float_ms(n, k, m, torch.float32)
             bf16 = float_ms(n, k, m, torch.bfloat16)
             try:

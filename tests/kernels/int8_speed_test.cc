@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <vector>
 
 #include "core/random.h"
 #include "kernels/cpu/int8_gemm.h"
 #include "kernels/cpu/quantize.h"
+#include "tests/kernels/speed.h"
 
 namespace octet::cpu {
 namespace {
@@ -23,28 +22,6 @@ struct Shape {
 // most the layers of a small model.
 constexpr int64_t kRotatedBytes = int64_t{1} << 29;
 constexpr int64_t kMostCopies = 30;
-
-double milliseconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
-      .count();
-}
-
-/// Median over about a second of calls of `run(copy)`, after one round of warm-up.
-template <typename Run>
-double median_ms(int64_t copies, const Run& run) {
-  for (int64_t i = 0; i < copies; ++i) run(i);
-  std::vector<double> times;
-  const auto begin = std::chrono::steady_clock::now();
-  for (int64_t i = 0;
-       times.size() < 20 || (milliseconds_since(begin) < 1000 && times.size() < 3000); ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    run(i % copies);
-    times.push_back(milliseconds_since(start));
-  }
-  std::nth_element(times.begin(), times.begin() + static_cast<int64_t>(times.size() / 2),
-                   times.end());
-  return times[times.size() / 2];
-}
 
 void time_shape(const Shape& shape) {
   const Random random(1, "int8 speed");
@@ -76,8 +53,7 @@ void time_shape(const Shape& shape) {
 }
 
 TEST(Int8SpeedSlow, Linear) {
-  if (std::getenv("OCTET_SPEED") == nullptr)
-    GTEST_SKIP() << "set OCTET_SPEED to time the INT8 linear";
+  if (!speed_wanted()) GTEST_SKIP() << "set OCTET_SPEED to time the INT8 linear";
   for (const int64_t m : {1, 16, 128}) time_shape({4096, 4096, m});
   // The linears of SmolLM2-135M.
   for (const int64_t m : {1, 512}) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/random.h"
+#include "kernels/cpu/attention.h"
 
 namespace octet::reference {
 
@@ -47,6 +48,34 @@ inline void rms_norm(const float* x, const float* weight, float eps, int64_t row
 
 inline double silu_mul(double gate, double up) {
   return gate / (1.0 + std::exp(-gate)) * up;
+}
+
+/// [batch, queries, heads, dim].
+inline std::vector<double> attention(const cpu::AttentionCall& call) {
+  std::vector<double> y;
+  const int64_t rows = call.batch * call.queries * call.heads;
+  for (int64_t i = 0; i < rows; ++i) {
+    const int64_t head = i % call.heads, query = i / call.heads % call.queries;
+    const int64_t batch = i / call.heads / call.queries;
+    const int64_t kv = head / (call.heads / call.kv_heads);
+    const float* q = call.q.head(batch, head) + query * call.q.step_stride;
+    const int64_t seen = call.causal ? call.keys - call.queries + query + 1 : call.keys;
+    std::vector<double> score(static_cast<size_t>(seen)), row(static_cast<size_t>(call.dim));
+    for (int64_t s = 0; s < seen; ++s) {
+      const float* k = call.k.head(batch, kv) + s * call.k.step_stride;
+      for (int64_t j = 0; j < call.dim; ++j) score[s] += double{q[j]} * k[j];
+      score[s] /= std::sqrt(static_cast<double>(call.dim));
+    }
+    const double top = *std::max_element(score.begin(), score.end());
+    double total = 0;
+    for (double& value : score) total += value = std::exp(value - top);
+    for (int64_t s = 0; s < seen; ++s) {
+      const float* v = call.v.head(batch, kv) + s * call.v.step_stride;
+      for (int64_t j = 0; j < call.dim; ++j) row[j] += score[s] / total * v[j];
+    }
+    y.insert(y.end(), row.begin(), row.end());
+  }
+  return y;
 }
 
 inline int64_t dot(const int8_t* a, const int8_t* b, int64_t k) {
