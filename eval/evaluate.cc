@@ -15,14 +15,12 @@
 namespace octet {
 namespace {
 
-at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids, double& seconds) {
-  Batch batch;
-  batch.ids = at::tensor(ids, at::kLong).unsqueeze(0).to(model.executor->options().device);
+at::Tensor timed_logits(LoadedModel& model, const std::vector<int64_t>& ids, double& seconds) {
   const auto start = std::chrono::steady_clock::now();
-  const at::Tensor logits = forward(*model.model, *model.executor, batch);
+  at::Tensor logits = logits_of(model, ids);
   synchronize(logits.device());
   seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return logits[0];
+  return logits;
 }
 
 Evaluation summarize(const LoadedModel& model, const ScoreAccumulator& scores, uint64_t seed) {
@@ -43,7 +41,7 @@ void EvalOptions::visit(OptionVisitor& v) {
   v.field("data", "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy)", data);
   v.field("reference", "float model to compare with: KL divergence and same top-1", reference);
   v.field("length", "tokens in a window", length);
-  v.field("windows", "score only the first N windows, 0 for all", windows);
+  v.field("windows", "score only the first N windows or questions, 0 for all", windows);
   v.field("seed", "of the bootstrap behind the standard errors", seed);
   v.field("dtype", "arithmetic of float models: float32, bfloat16 or float16", dtype);
 }
@@ -72,11 +70,11 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
   for (int64_t i = 0; i < used; ++i) {
     const std::vector<int64_t> ids = windows.window(i);
     const at::Tensor expected =
-        reference == nullptr ? at::Tensor() : logits_of(*reference, ids, reference_seconds);
+        reference == nullptr ? at::Tensor() : timed_logits(*reference, ids, reference_seconds);
     for (size_t m = 0; m < models.size(); ++m) {
       context.stop.check("run the same command again");
       const at::Tensor logits =
-          models[m] == reference ? expected : logits_of(*models[m], ids, seconds[m]);
+          models[m] == reference ? expected : timed_logits(*models[m], ids, seconds[m]);
       scores[m].add(score_window(logits, ids, expected));
       progress.advance();
     }
@@ -89,24 +87,33 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
   return evaluations;
 }
 
+EvalModels load_eval_models(const EvalOptions& options, const Context& context) {
+  const LoadOptions load{parse_dtype(options.dtype), context.device, true};
+  EvalModels models{load_model(options.model, load), std::nullopt};
+  if (options.reference.empty()) return models;
+  if (open_config(options.reference).vocab != models.model.config.vocab) {
+    throw UsageError(fmt::format("another vocabulary in {}", options.reference),
+                     "a reference with the same vocabulary",
+                     "compare a model with the one it was made from");
+  }
+  models.reference = load_model(options.reference, load);
+  return models;
+}
+
+at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids) {
+  Batch batch;
+  batch.ids = at::tensor(ids, at::kLong).unsqueeze(0).to(model.executor->options().device);
+  return forward(*model.model, *model.executor, batch)[0];
+}
+
 Evaluation evaluate(const EvalOptions& options, Context& context) {
   require_option(options.data, "data", "a text to score");
   const TokenWindows windows = open_windows(options.model, options.data, options.length);
-  const LoadOptions load{parse_dtype(options.dtype), context.device, true};
-  LoadedModel model = load_model(options.model, load);
-  LoadedModel reference;
-  if (!options.reference.empty()) {
-    if (open_config(options.reference).vocab != model.config.vocab) {
-      throw UsageError(fmt::format("another vocabulary in {}", options.reference),
-                       "a reference with the same vocabulary",
-                       "compare a model with the one it was made from");
-    }
-    reference = load_model(options.reference, load);
-  }
+  EvalModels models = load_eval_models(options, context);
   const int64_t used =
       options.windows > 0 ? std::min(options.windows, windows.size()) : windows.size();
   Evaluation evaluation =
-      evaluate_models({&model}, options.reference.empty() ? nullptr : &reference, windows,
+      evaluate_models({&models.model}, models.reference ? &*models.reference : nullptr, windows,
                       options.windows, static_cast<uint64_t>(options.seed), context)
           .front();
   const auto tokenizer = open_tokenizer(options.model);

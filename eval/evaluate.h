@@ -2,6 +2,7 @@
 // reference.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,17 @@ TokenWindows open_windows(const std::string& model, const std::string& data, int
 std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
                                         LoadedModel* reference, const TokenWindows& windows,
                                         int64_t count, uint64_t seed, Context& context);
+
+/// The model of the options and, where they name one, its reference.
+struct EvalModels {
+  LoadedModel model;
+  std::optional<LoadedModel> reference;
+};
+/// UsageError when the reference has another vocabulary.
+EvalModels load_eval_models(const EvalOptions& options, const Context& context);
+
+/// Logits [L, V] of one sequence of L ids, on the model's device.
+at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids);
 
 /// Error for empty data; UsageError for a window length below 2.
 Evaluation evaluate(const EvalOptions& options, Context& context);

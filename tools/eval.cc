@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "eval/choice.h"
 #include "eval/evaluate.h"
 #include "tools/commands.h"
 
@@ -51,28 +52,56 @@ void print(const Evaluation& e) {
   }
 }
 
+void print(const ChoiceEvaluation& e) {
+  const ChoiceResult& r = e.result;
+  fmt::print("scheme      {}\naccuracy    {:.2f} % +- {:.2f} of {} questions\n", e.scheme,
+             100 * r.accuracy, 100 * r.accuracy_se, r.questions);
+  if (r.has_reference) {
+    fmt::print("reference   {:.2f} %; {} flips ({} lost, {} won), {} answers changed\n",
+               100 * r.ref_accuracy, r.flips(), r.lost, r.won, r.changed);
+    fmt::print("McNemar     p = {:.4g} (exact, paired)\n", r.p_value);
+  }
+  fmt::print("signature   {}\n", e.signature);
+}
+
+nlohmann::json to_json(const ChoiceEvaluation& e, const EvalOptions& options) {
+  nlohmann::json json = {{"model", options.model},
+                         {"scheme", e.scheme},
+                         {"signature", e.signature},
+                         {"choice", to_json(e.result)}};
+  if (e.result.has_reference) json["reference"] = options.reference;
+  return json;
+}
+
 class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
   std::string summary() const override {
-    return "perplexity of a model, and its divergence from a reference";
+    return "perplexity or multiple-choice accuracy of a model, also against a reference";
   }
   std::vector<std::string> examples() const override {
     return {"octet eval model-fp16 --data test.txt --length 1024",
-            "octet eval model-w8a8 --data test.txt --reference model-fp16 --json"};
+            "octet eval model-w8a8 --data test.txt --reference model-fp16 --json",
+            "octet eval model-w8a8 --data choice:questions.jsonl --reference model-fp16"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const Evaluation evaluation = evaluate(options_, context);
-    if (common.json) {
-      fmt::print("{}\n", to_json(evaluation, options_).dump());
-    } else {
-      print(evaluation);
-    }
-    return 0;
+    require_option(options_.data, "data", "what to score");
+    const bool choice = parse_data_spec(options_.data).kind == DataKind::kChoice;
+    return choice ? show(evaluate_choices(options_, context), common)
+                  : show(evaluate(options_, context), common);
   }
 
  private:
+  template <class Result>
+  int show(const Result& result, const CommonOptions& common) const {
+    if (common.json) {
+      fmt::print("{}\n", to_json(result, options_).dump());
+    } else {
+      print(result);
+    }
+    return 0;
+  }
   EvalOptions options_;
 };
 
