@@ -19,11 +19,21 @@
 namespace octet {
 namespace {
 
+// Sizes and times of the weight files: what is half done from others must not be gone on with.
+nlohmann::json weight_files(const std::filesystem::path& model) {
+  nlohmann::json weights = nlohmann::json::object();
+  for (const auto& [name, identity] : file_identity(model).items()) {
+    if (name.ends_with(".safetensors") || name.ends_with(".gguf")) weights[name] = identity;
+  }
+  return weights;
+}
+
 nlohmann::json stage_key(const QuantizeOptions& options) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory"}) key.erase(without_effect);
   key["octet"] = kVersion;
   key["input"] = model_fingerprint(options.model);
+  key["weights"] = weight_files(options.model);
   if (!options.calib.empty()) key["calib_identity"] = file_identity(options.calib);
   return key;
 }
