@@ -22,7 +22,8 @@ namespace {
 // Sizes and times of the weight files: what is half done from others must not be gone on with.
 nlohmann::json weight_files(const std::filesystem::path& model) {
   nlohmann::json weights = nlohmann::json::object();
-  for (const auto& [name, identity] : file_identity(model).items()) {
+  const nlohmann::json files = file_identity(model);
+  for (const auto& [name, identity] : files.items()) {
     if (name.ends_with(".safetensors") || name.ends_with(".gguf")) weights[name] = identity;
   }
   return weights;
