@@ -107,6 +107,8 @@ PlanRules plan_rules(const QuantizeOptions& options, const std::string& architec
 
 QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
   require_option(options.out, "out", "a directory to write");
+  StreamOptions limits;
+  limits.max_memory = memory_limit(options);
   QuantizeJob job = make_job(options);
   QuantizeResult result;
   result.directory = options.out;
@@ -118,8 +120,6 @@ QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
   result.reused = stage.complete();
   if (!result.reused) {
     const auto items = stream_items(*job.source, result.plan, job.scale_type);
-    StreamOptions limits;
-    limits.max_memory = memory_limit(options);
     const StreamResult written = write_stream(stage.path(), *job.source, items, limits, context);
     result.resumed = written.resumed;
     copy_companions(options.model, stage.path());

@@ -1,6 +1,7 @@
 // core/io: the pool, the ring, the journal and output files.
 #include <atomic>
 #include <future>
+#include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <vector>
 
@@ -110,6 +111,22 @@ TEST(Journal, KeepsWholeLinesAndCutsOffATornOne) {
     journal.append({"four"});
   }
   EXPECT_EQ(Journal(dir / "j").lines(), (std::vector<std::string>{"one", "four"}));
+}
+
+TEST(Journal, HasOneWriter) {
+  const TempDir dir;
+  const Journal journal(dir / "j");
+  EXPECT_THAT(error_of([&] { Journal(dir / "j"); }), HasSubstr("in use by another process"));
+}
+
+TEST(StageDir, RemovesWhatAKillLeftHalfWritten) {
+  const TempDir dir;
+  { StageDir(dir / "out", {{"seed", 1}}); }
+  put(dir / "out.partial" / "config.json.tmp.4711", "half");
+  put(dir / "out.partial" / "whole", "kept");
+  StageDir stage(dir / "out", {{"seed", 1}});
+  EXPECT_FALSE(std::filesystem::exists(stage.path() / "config.json.tmp.4711"));
+  EXPECT_EQ(get(stage.path() / "whole"), "kept");
 }
 
 TEST(OutputFile, IsFilledOverSeveralRuns) {
