@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int kStageVersion = 1;
+constexpr const char* kTemporary = ".tmp.";
 
 void sync_folder(const fs::path& folder) {
   const int fd = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -81,7 +82,7 @@ std::string read_file(const fs::path& path, uint64_t limit) {
 
 AtomicFile::AtomicFile(fs::path path) : path_(std::move(path)) {
   temporary_ = path_;
-  temporary_ += fmt::format(".tmp.{}", ::getpid());
+  temporary_ += fmt::format("{}{}", kTemporary, ::getpid());
   fd_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (fd_ < 0)
     throw_system_error("create", temporary_, "check that the folder exists and is writable");
@@ -156,6 +157,17 @@ nlohmann::json read_manifest(const fs::path& folder) {
   return manifest;
 }
 
+// What a kill left of AtomicFiles: it must not become part of the result.
+void remove_temporaries(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path().filename().string().find(kTemporary) != std::string::npos) {
+      found.push_back(entry.path());
+    }
+  }
+  for (const fs::path& path : found) fs::remove(path);
+}
+
 // "a.b: 3 (now 4)" for each leaf that differs.
 std::string differences(const nlohmann::json& before, const nlohmann::json& now) {
   std::string text;
@@ -198,7 +210,11 @@ StageDir::StageDir(fs::path out, const nlohmann::json& key)
     units_ = manifest.value("units", std::vector<std::string>());
     content_ = manifest.value("content", nlohmann::json::object()).dump();
     complete_ = folder == out_;
-    if (complete_) path_ = out_;
+    if (complete_) {
+      path_ = out_;
+    } else {
+      remove_temporaries(path_);
+    }
     return;
   }
   std::error_code code;

@@ -19,11 +19,22 @@
 namespace octet {
 namespace {
 
+// Sizes and times of the weight files: what is half done from others must not be gone on with.
+nlohmann::json weight_files(const std::filesystem::path& model) {
+  nlohmann::json weights = nlohmann::json::object();
+  const nlohmann::json files = file_identity(model);
+  for (const auto& [name, identity] : files.items()) {
+    if (name.ends_with(".safetensors") || name.ends_with(".gguf")) weights[name] = identity;
+  }
+  return weights;
+}
+
 nlohmann::json stage_key(const QuantizeOptions& options) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory"}) key.erase(without_effect);
   key["octet"] = kVersion;
   key["input"] = model_fingerprint(options.model);
+  key["weights"] = weight_files(options.model);
   if (!options.calib.empty()) key["calib_identity"] = file_identity(options.calib);
   return key;
 }
@@ -96,6 +107,8 @@ PlanRules plan_rules(const QuantizeOptions& options, const std::string& architec
 
 QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
   require_option(options.out, "out", "a directory to write");
+  StreamOptions limits;
+  limits.max_memory = memory_limit(options);
   QuantizeJob job = make_job(options);
   QuantizeResult result;
   result.directory = options.out;
@@ -107,8 +120,6 @@ QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
   result.reused = stage.complete();
   if (!result.reused) {
     const auto items = stream_items(*job.source, result.plan, job.scale_type);
-    StreamOptions limits;
-    limits.max_memory = memory_limit(options);
     const StreamResult written = write_stream(stage.path(), *job.source, items, limits, context);
     result.resumed = written.resumed;
     copy_companions(options.model, stage.path());

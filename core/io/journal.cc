@@ -1,10 +1,13 @@
 #include "core/io/journal.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <utility>
 
+#include "core/error.h"
 #include "core/files.h"
 #include "core/io/system_error.h"
 
@@ -13,6 +16,11 @@ namespace octet {
 Journal::Journal(std::filesystem::path path) : path_(std::move(path)) {
   fd_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (fd_ < 0) throw_system_error("create", path_, "check that the folder is writable");
+  if (::flock(fd_, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd_);
+    throw Error(fmt::format("{} in use by another process", path_.string()), "one at a time",
+                "wait for it to end, or choose another --out");
+  }
   const std::string text = read_file(path_);
   size_t begin = 0;
   for (size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {

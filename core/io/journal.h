@@ -6,7 +6,8 @@
 
 namespace octet {
 
-/// One line a finished piece of work. What a kill or a power cut tore is cut off at opening.
+/// One line a finished piece of work. What a kill or a power cut tore is cut off at opening. Error
+/// while another process has it open.
 class Journal {
  public:
   explicit Journal(std::filesystem::path path);

@@ -6,9 +6,8 @@
 namespace octet {
 namespace {
 
-// A flush waits for the disk and a few more for its log: about this much work is lost by a kill.
-constexpr uint64_t kFlushBytes = uint64_t{256} << 20;
-constexpr std::chrono::seconds kFlushTime{2};
+// Between flushes: about so much work is lost by a kill, beside what the disk is behind.
+constexpr std::chrono::milliseconds kFlushTime{250};
 
 struct Entry {
   std::string item;
@@ -41,18 +40,16 @@ StreamLedger::StreamLedger(const std::filesystem::path& journal, const ShardedOu
   if (sound < journal_.lines().size()) journal_.keep(sound);
 }
 
-void StreamLedger::finish(const std::string& item, const TensorHashes& hashes, uint64_t bytes) {
+void StreamLedger::finish(const std::string& item, const TensorHashes& hashes) {
   const nlohmann::json line = {{"item", item}, {"sha256", hashes}};
   const std::lock_guard lock(mutex_);
   waiting_.push_back(line.dump());
-  waiting_bytes_ += bytes;
   hashes_.insert(hashes.begin(), hashes.end());
 }
 
 bool StreamLedger::due() const {
   const std::lock_guard lock(mutex_);
-  if (waiting_.empty()) return false;
-  return waiting_bytes_ >= kFlushBytes || std::chrono::steady_clock::now() - flushed_ >= kFlushTime;
+  return !waiting_.empty() && std::chrono::steady_clock::now() - flushed_ >= kFlushTime;
 }
 
 void StreamLedger::flush() {
@@ -60,7 +57,6 @@ void StreamLedger::flush() {
   {
     const std::lock_guard lock(mutex_);
     lines = std::exchange(waiting_, {});
-    waiting_bytes_ = 0;
   }
   output_.sync();
   journal_.append(lines);

@@ -22,9 +22,9 @@ class StreamLedger {
   StreamLedger(const std::filesystem::path& journal, const ShardedOutput& output);
   /// Finished in an earlier run.
   bool has(const std::string& item) const { return resumed_.contains(item); }
-  /// From any thread: everything of `item` has been handed to the file system, `bytes` in all.
-  void finish(const std::string& item, const TensorHashes& hashes, uint64_t bytes);
-  /// True when so much is finished but not on disk that a flush is worth its cost.
+  /// From any thread: everything of `item` has been handed to the file system.
+  void finish(const std::string& item, const TensorHashes& hashes);
+  /// True when something is finished but not on disk, and the last flush was a while ago.
   bool due() const;
   /// Puts everything finished so far on disk. One caller at a time.
   void flush();
@@ -38,7 +38,6 @@ class StreamLedger {
   TensorHashes hashes_;
   mutable std::mutex mutex_;
   std::vector<std::string> waiting_;
-  uint64_t waiting_bytes_ = 0;
   std::chrono::steady_clock::time_point flushed_ = std::chrono::steady_clock::now();
 };
 

@@ -161,16 +161,14 @@ class Stream {
 
   void finish(OpenItem& open) {
     TensorHashes hashes;
-    uint64_t bytes = 0;
     for (size_t i = 0; i < open.hashes.size(); ++i) {
       hashes[open.tensors[i].name] = open.hashes[i].hex();
-      bytes += byte_count(open.tensors[i]);
     }
     for (const ConstantTensor& constant : open.item.constants) {
       output_.write(constant.info.name, 0, std::as_bytes(std::span(constant.bytes)));
       hashes[constant.info.name] = sha256(constant.bytes);
     }
-    ledger_.finish(open.item.target, hashes, bytes);
+    ledger_.finish(open.item.target, hashes);
   }
 
   TensorSource& source_;

@@ -127,6 +127,7 @@ TEST_F(BadInput, NotANumberInAWeight) {
       tensors["model.layers.1.mlp.up_proj.weight"].view({-1})[77].fill_(bad);
     });
     quantize_refused(1, "element 77 of tensor model.layers.1.mlp.up_proj.weight");
+    fs::remove_all(out().string() + ".partial");
   }
 }
 
@@ -188,6 +189,15 @@ TEST_F(BadInput, OtherOptionsForAFinishedResultAreRefused) {
   const Output other = octet_cli(base + " --scheme w8a8-dynamic");
   EXPECT_EQ(other.code, 2) << other.text;
   EXPECT_THAT(other.text, HasSubstr("/scheme: \"w8a16\" (now \"w8a8-dynamic\")"));
+}
+
+TEST_F(BadInput, OtherWeightsForAnInterruptedRunAreRefused) {
+  write_toy(model(), [](auto& tensors) {
+    tensors["model.norm.weight"].view({-1})[3].fill_(std::nanf(""));
+  });
+  quantize_refused(1, "element 3 of tensor model.norm.weight");
+  write_toy(model());
+  quantize_refused(2, "/weights/model.safetensors/mtime_ns");
 }
 
 }  // namespace
