@@ -21,3 +21,4 @@ add_test(NAME IncludeFlow COMMAND ${OCTET_PYTHON} ${CMAKE_SOURCE_DIR}/tests/incl
 if(TARGET test_tools)
   add_dependencies(test_tools octet)
 endif()
+add_subdirectory(${CMAKE_SOURCE_DIR}/tests/fuzz)

@@ -18,7 +18,7 @@ class OptionVisitor {
   virtual void field(const char* name, const char* help, double& value) = 0;
   virtual void field(const char* name, const char* help, bool& value) = 0;
   virtual void field(const char* name, const char* help, std::vector<std::string>& value) = 0;
-  /// A required operand without a flag, e.g. MODEL.
+  /// An operand without a flag, e.g. MODEL; a name in brackets may be left out.
   virtual void positional(const char* name, const char* help, std::string& value) = 0;
   virtual void positional(const char* name, const char* help, std::vector<std::string>& value) = 0;
 };

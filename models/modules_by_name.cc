@@ -79,7 +79,7 @@ bool any_of(const Words& words, const std::set<std::string_view>& names) {
 
 bool contains(std::string_view word, std::string_view part) {
   const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
-  return !std::ranges::search(word, part, same).empty();
+  return std::search(word.begin(), word.end(), part.begin(), part.end(), same) != word.end();
 }
 
 // Why a module of that name is kept although its weight is a matrix; empty for projections.

@@ -113,7 +113,7 @@ void parse_arguments(Command& command, CommonOptions& common,
   }
   if (common.help) return;
   for (const Described& option : own) {
-    if (option.positional && values.count(option.name) == 0) {
+    if (option.positional && option.name.front() != '[' && values.count(option.name) == 0) {
       throw UsageError("no " + option.name, usage_line(command, collector), remedy);
     }
   }

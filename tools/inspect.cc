@@ -6,19 +6,25 @@
 
 #include "core/containers/gguf.h"
 #include "core/containers/safetensors.h"
+#include "core/error.h"
+#include "core/json.h"
 #include "models/model.h"
 #include "models/open.h"
 #include "quant/plan.h"
 #include "tools/commands.h"
+#include "tools/inspect_by_name.h"
 #include "tools/report/table.h"
 
 namespace octet {
 namespace {
 
 struct InspectOptions : Options {
-  std::string model;
+  std::string model, config;
   void visit(OptionVisitor& v) override {
-    v.positional("MODEL", "a Hugging Face directory or a .gguf file; only headers are read", model);
+    v.positional("[MODEL]", "a Hugging Face directory or a .gguf file; only headers are read",
+                 model);
+    v.field("config", "a bare config.json instead of MODEL: what it implies, without weights",
+            config);
   }
 };
 
@@ -33,8 +39,10 @@ int64_t count_of(const std::vector<int64_t>& shape) {
   return count;
 }
 
-std::map<std::string, Stored> stored_by_dtype(const std::string& model) {
-  std::map<std::string, Stored> by_dtype;
+using StoredByDtype = std::map<std::string, Stored>;
+
+StoredByDtype stored_by_dtype(const std::string& model) {
+  StoredByDtype by_dtype;
   const auto add = [&by_dtype](const std::string& dtype, const std::vector<int64_t>& shape,
                                uint64_t bytes) {
     Stored& sum = by_dtype[dtype];
@@ -97,14 +105,36 @@ class InspectCommand : public Command {
     return "architecture, parameters, bytes now and under each scheme";
   }
   std::vector<std::string> examples() const override {
-    return {"octet inspect model-fp16", "octet inspect model.gguf --json"};
+    return {"octet inspect model-fp16", "octet inspect model.gguf --json",
+            "octet inspect --config config.json"};
   }
   Options& options() override { return options_; }
 
   int run(const CommonOptions& common, Context&) override {
-    const ModelConfig config = open_config(options_.model);
+    const bool bare = !options_.config.empty();
+    if (bare != options_.model.empty()) {
+      throw UsageError(bare ? "both MODEL and --config" : "neither MODEL nor --config",
+                       "one of them", "see octet inspect --help");
+    }
+    if (!bare && is_named_only(options_.model)) {
+      inspect_by_name(options_.model, common.json);
+      return 0;
+    }
+    const nlohmann::json result = report(bare);
+    if (common.json)
+      fmt::print("{}\n", result.dump());
+    else
+      print(result);
+    return 0;
+  }
+
+ private:
+  // bare: of --config, not of MODEL.
+  nlohmann::json report(bool bare) const {
+    const ModelConfig config = bare ? parse_config(read_json(options_.config), options_.config)
+                                    : open_config(options_.model);
     const Topology topology = make_model(config)->topology();
-    const auto stored = stored_by_dtype(options_.model);
+    const auto stored = bare ? StoredByDtype() : stored_by_dtype(options_.model);
     nlohmann::json kept = nlohmann::json::object(), by_dtype = nlohmann::json::object(), schemes;
     int64_t quantized = 0;
     for (const ModulePlan& module :
@@ -122,25 +152,19 @@ class InspectCommand : public Command {
     }
     for (const Scheme& scheme : inspected_schemes(topology))
       schemes[scheme.name] = bytes_under(topology, scheme);
-    const nlohmann::json result = {{"model", options_.model},
-                                   {"architecture", config.architecture},
-                                   {"parameters", parameter_count(topology)},
-                                   {"blocks", topology.blocks},
-                                   {"tied_embeddings", config.tied},
-                                   {"quantized_already", config.quantized},
-                                   {"dtypes", by_dtype},
-                                   {"bytes_now", weight_file_bytes(options_.model)},
-                                   {"bytes_under", schemes},
-                                   {"linear_layers_to_quantize", quantized},
-                                   {"kept", kept}};
-    if (common.json)
-      fmt::print("{}\n", result.dump());
-    else
-      print(result);
-    return 0;
+    return {{"model", bare ? options_.config : options_.model},
+            {"architecture", config.architecture},
+            {"parameters", parameter_count(topology)},
+            {"blocks", topology.blocks},
+            {"tied_embeddings", config.tied},
+            {"quantized_already", config.quantized},
+            {"dtypes", by_dtype},
+            {"bytes_now", bare ? 0 : weight_file_bytes(options_.model)},
+            {"bytes_under", schemes},
+            {"linear_layers_to_quantize", quantized},
+            {"kept", kept}};
   }
 
- private:
   static void print(const nlohmann::json& r) {
     fmt::print("{}\n{}, {} blocks, {:.1f} M parameters{}{}\n\n", r["model"].get<std::string>(),
                r["architecture"].get<std::string>(), r["blocks"].get<int64_t>(),
@@ -161,8 +185,10 @@ class InspectCommand : public Command {
       schemes.add({scheme, megabytes(bytes.get<double>()),
                    fmt::format("{:.1f} %", 100 * bytes.get<double>() / fp16)});
     }
-    fmt::print("{}\non disk now {}\n\n{}\n{} linear layers would be quantized; kept:\n",
-               dtypes.text(), megabytes(r["bytes_now"].get<double>()), schemes.text(),
+    if (!r["dtypes"].empty()) {
+      fmt::print("{}\non disk now {}\n\n", dtypes.text(), megabytes(r["bytes_now"].get<double>()));
+    }
+    fmt::print("{}\n{} linear layers would be quantized; kept:\n", schemes.text(),
                r["linear_layers_to_quantize"].get<int64_t>());
     for (const auto& [module, reason] : r["kept"].items())
       fmt::print("  {}: {}\n", module, reason.get<std::string>());

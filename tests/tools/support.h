@@ -27,7 +27,7 @@ inline Output shell(const std::string& command, bool both = true) {
 }
 
 inline Output octet_cli(const std::string& arguments, bool both = true) {
-  return shell(std::string(OCTET_BINARY) + " " + arguments, both);
+  return shell(OCTET_BINARY " " + arguments, both);
 }
 
 /// stdout of a script in tests/ as JSON; the whole output in the error otherwise.
