@@ -6,7 +6,7 @@
 #include <functional>
 
 #include "core/error.h"
-#include "kernels/cpu/weight_only.h"
+#include "kernels/cpu/f16_gemm.h"
 #ifdef OCTET_HAS_CUDA
 #include "models/cuda.h"
 #endif

@@ -1,6 +1,6 @@
-// DotKernels over `Ops`, which the including file defines before: Reg, kLanes, kMaxRows, and the
-// static functions zero, load (of float, int8_t, uint16_t halves), store, fma, sum. Internal
-// linkage: each including file gets its own copy.
+// Dots over `Ops`, which the including file defines before: Reg, kLanes, kMaxRows, and the static
+// functions zero, load (of float and of uint16_t halves), store, fma, sum. Internal linkage: each
+// including file gets its own copy.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -22,15 +22,15 @@ Reg load_tail(const T* from, int64_t count) {
 
 /// Adds the last k - j products and sums the lanes. Out of line: inlined, it would cost the loop
 /// before it registers.
-template <typename T>
-[[gnu::noinline]] float finish(const float* lanes, const T* w, const float* x, int64_t left) {
+[[gnu::noinline]] inline float finish(const float* lanes, const uint16_t* w, const float* x,
+                                      int64_t left) {
   Reg acc = Ops::load(lanes);
   if (left > 0) acc = Ops::fma(load_tail(x, left), load_tail(w, left), acc);
   return Ops::sum(acc);
 }
 
-template <typename T, int kRows, int kCols>
-void dot_block(const T* w, const float* x, int64_t k, int64_t w_stride, float* sums) {
+template <int kRows, int kCols>
+void dot_block(const uint16_t* w, const float* x, int64_t k, int64_t w_stride, float* sums) {
   Reg acc[kRows][kCols];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -66,51 +66,34 @@ void dot_block(const T* w, const float* x, int64_t k, int64_t w_stride, float* s
 template <int kRows>
 constexpr int kBlockColumns = std::min(4, (Ops::kRegisters - 1) / (kRows + 1));
 
-template <typename T, int kRows>
-void dot_rows(const T* w, int columns, const float* x, int64_t k, int64_t w_stride, float* sums) {
+template <int kRows>
+void dot_rows(const uint16_t* w, int columns, const float* x, int64_t k, int64_t w_stride,
+              float* sums) {
   constexpr int kCols = kBlockColumns<kRows>;
   int c = 0;
   for (; c + kCols <= columns; c += kCols) {
-    dot_block<T, kRows, kCols>(w + c * w_stride, x, k, w_stride, sums + c);
+    dot_block<kRows, kCols>(w + c * w_stride, x, k, w_stride, sums + c);
   }
-  for (; c < columns; ++c) dot_block<T, kRows, 1>(w + c * w_stride, x, k, w_stride, sums + c);
+  for (; c < columns; ++c) dot_block<kRows, 1>(w + c * w_stride, x, k, w_stride, sums + c);
 }
 
-template <typename T, int kRows = Ops::kMaxRows>
-void dot_any_rows(const T* w, int columns, const float* x, int64_t m, int64_t k, int64_t w_stride,
-                  float* sums) {
+template <int kRows = Ops::kMaxRows>
+void dot_any_rows(const uint16_t* w, int columns, const float* x, int64_t m, int64_t k,
+                  int64_t w_stride, float* sums) {
   while (m >= kRows) {
-    dot_rows<T, kRows>(w, columns, x, k, w_stride, sums);
+    dot_rows<kRows>(w, columns, x, k, w_stride, sums);
     x += kRows * k;
     sums += kRows * kDotColumns;
     m -= kRows;
   }
-  if constexpr (kRows > 1) dot_any_rows<T, kRows - 1>(w, columns, x, m, k, w_stride, sums);
-}
-
-template <typename T>
-void widen(const T* from, int64_t count, float* to) {
-  int64_t j = 0;
-  for (; j + Ops::kLanes <= count; j += Ops::kLanes) Ops::store(to + j, Ops::load(from + j));
-  if (j == count) return;
-  float last[Ops::kLanes];
-  Ops::store(last, load_tail(from + j, count - j));
-  std::memcpy(to + j, last, static_cast<size_t>(count - j) * sizeof(float));
+  if constexpr (kRows > 1) dot_any_rows<kRows - 1>(w, columns, x, m, k, w_stride, sums);
 }
 
 /// Weights are widened again for each block of rows: they are in cache then, and the ports that
 /// widen are not the ones that multiply.
-template <typename T>
-void dots(const T* w, int columns, const float* x, int64_t m, int64_t k, float* sums) {
+void dots(const uint16_t* w, int columns, const float* x, int64_t m, int64_t k, float* sums) {
   dot_any_rows(w, columns, x, m, k, k, sums);
 }
-
-void widen_int8(const int8_t* q, int64_t count, float scale, float* y) {
-  widen(q, count, y);
-  for (int64_t j = 0; j < count; ++j) y[j] *= scale;
-}
-
-constexpr DotKernels kDotKernels = {dots<int8_t>, dots<uint16_t>, widen_int8, widen<uint16_t>};
 
 }  // namespace
 }  // namespace octet::cpu

@@ -17,10 +17,6 @@ struct Ops {
   static constexpr int kLanes = 8, kRegisters = 16, kMaxRows = 4;
   static Reg zero() { return _mm256_setzero_ps(); }
   static Reg load(const float* p) { return _mm256_loadu_ps(p); }
-  static Reg load(const int8_t* p) {
-    const __m128i bytes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-  }
   static Reg load(const uint16_t* p) {
     return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
   }
@@ -40,8 +36,8 @@ struct Ops {
 
 namespace octet::cpu {
 
-const DotKernels& dot_kernels_avx2() {
-  return kDotKernels;
+Dots dots_avx2() {
+  return dots;
 }
 
 }  // namespace octet::cpu

@@ -20,10 +20,6 @@ struct Ops {
   static constexpr int kLanes = 16, kRegisters = 32, kMaxRows = 6;
   static Reg zero() { return _mm512_setzero_ps(); }
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
-  static Reg load(const int8_t* p) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
-  }
   static Reg load(const uint16_t* p) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
   }
@@ -46,8 +42,8 @@ struct Ops {
 
 namespace octet::cpu {
 
-const DotKernels& dot_kernels_avx512() {
-  return kDotKernels;
+Dots dots_avx512() {
+  return dots;
 }
 
 }  // namespace octet::cpu

@@ -16,9 +16,6 @@ struct Ops {
   static Reg load(const float* p) {
     return convert(p, [](float v) { return v; });
   }
-  static Reg load(const int8_t* p) {
-    return convert(p, [](int8_t v) { return static_cast<float>(v); });
-  }
   static Reg load(const uint16_t* p) { return convert(p, from_half); }
   static void store(float* p, const Reg& v) {
     for (int i = 0; i < kLanes; ++i) p[i] = v.lane[i];
@@ -56,18 +53,18 @@ struct Ops {
 
 namespace octet::cpu {
 
-const DotKernels& dot_kernels_portable() {
-  return kDotKernels;
+Dots dots_portable() {
+  return dots;
 }
 
-const DotKernels& dot_kernels(Level level) {
+Dots best_dots(Level level) {
   switch (level) {
     case Level::kVnni:
-      return dot_kernels_avx512();
+      return dots_avx512();
     case Level::kAvx2:
-      return dot_kernels_avx2();
+      return dots_avx2();
     default:
-      return dot_kernels_portable();
+      return dots_portable();
   }
 }
 

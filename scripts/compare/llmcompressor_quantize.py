@@ -1,9 +1,10 @@
 """Quantizes a Hugging Face model with llm-compressor, for comparison with octet.
 
-RTN weights, one scale an output channel; activations per token (dynamic), or per tensor by minmax (static).
+RTN weights, one scale an output channel (w4a16-gN: one for N weights); activations per token (dynamic), or per tensor by
+minmax (static).
 TEXT is read as one string and tokenized once; the first N windows that do not overlap calibrate, as in octet.
 
-usage: llmcompressor_quantize.py MODEL_DIR TEXT OUT_DIR --scheme w8a16|w8a8-dynamic|w8a8-static
+usage: llmcompressor_quantize.py MODEL_DIR TEXT OUT_DIR --scheme w8a16|w8a8-dynamic|w8a8-static|w4a16-gN
            [--samples 128] [--length 512]
 """
 
@@ -29,11 +30,12 @@ def windows(tokenizer, text, samples, length):
 def recipe(scheme):
     weights = {"num_bits": 8, "type": "int", "symmetric": True, "strategy": "channel"}
     activations = {"num_bits": 8, "type": "int", "symmetric": True}
+    if scheme.startswith("w4a16-g"):
+        weights |= {"num_bits": 4, "strategy": "group", "group_size": int(scheme.removeprefix("w4a16-g"))}
     inputs = {
-        "w8a16": None,
         "w8a8-dynamic": activations | {"strategy": "token", "dynamic": True},
         "w8a8-static": activations | {"strategy": "tensor", "dynamic": False, "observer": "minmax"},
-    }[scheme]
+    }.get(scheme)
     group = {"targets": ["Linear"], "weights": weights, "input_activations": inputs}
     return QuantizationModifier(config_groups={"group_0": group}, ignore=["lm_head"])
 
@@ -43,7 +45,7 @@ def main():
     parser.add_argument("model")
     parser.add_argument("text")
     parser.add_argument("out")
-    parser.add_argument("--scheme", choices=["w8a16", "w8a8-dynamic", "w8a8-static"], required=True)
+    parser.add_argument("--scheme", required=True)
     parser.add_argument("--samples", type=int, default=128)
     parser.add_argument("--length", type=int, default=512)
     args = parser.parse_args()

@@ -7,7 +7,7 @@ import json
 import pathlib
 import sys
 
-SCHEMES = ["w8a16", "w8a8-dynamic", "w8a8-static"]
+SCHEMES = ["w8a16", "w8a8-dynamic", "w8a8-static", "w4a16-g64"]
 
 
 def figures(path):

@@ -192,9 +192,8 @@ TEST_F(BadInput, OtherOptionsForAFinishedResultAreRefused) {
 }
 
 TEST_F(BadInput, OtherWeightsForAnInterruptedRunAreRefused) {
-  write_toy(model(), [](auto& tensors) {
-    tensors["model.norm.weight"].view({-1})[3].fill_(std::nanf(""));
-  });
+  write_toy(model(),
+            [](auto& tensors) { tensors["model.norm.weight"].view({-1})[3].fill_(std::nanf("")); });
   quantize_refused(1, "element 3 of tensor model.norm.weight");
   write_toy(model());
   quantize_refused(2, "/weights/model.safetensors/mtime_ns");

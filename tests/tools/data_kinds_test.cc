@@ -57,7 +57,7 @@ TEST_F(DataKinds, WorkInEveryCommand) {
        "{% endfor %}"}};
   const std::string text(200, 'a');
   std::string questions;
-  for (int i = 0; i < 20; ++i) questions += std::string(kQuestion) + "\n";
+  for (int i = 0; i < 20; ++i) questions.append(kQuestion).append("\n");
   for (const std::string& data :
        {file("a.txt", text), "text:" + file("a.txt", text),
         "jsonl:" + file("t.jsonl", json{{"text", text}}.dump()),
