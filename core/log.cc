@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 #include "core/context.h"
@@ -66,8 +67,7 @@ void Progress::draw(bool final) {
   const auto fresh = static_cast<double>(done_ - resumed_);
   std::string left = "--:--";
   if (fresh > 0) {
-    const auto s =
-        static_cast<int64_t>(seconds / fresh * static_cast<double>(total_ - done_) + 0.5);
+    const auto s = std::llround(seconds / fresh * static_cast<double>(total_ - done_));
     left = s >= 3600 ? fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
                      : fmt::format("{:02}:{:02}", s / 60, s % 60);
   }

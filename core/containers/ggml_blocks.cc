@@ -82,7 +82,8 @@ void q6_k(const std::byte* block, float* __restrict out) {
       const int shift = part < 2 ? 0 : 4;
       for (int i = 0; i < 32; ++i) {
         const int q = ((nibbles[i] >> shift) & 15) | (((high[i] >> (2 * part)) & 3) << 4);
-        const float scale = d * static_cast<float>(scales[2 * part + i / 16]);
+        const int sub_block = 2 * part + i / 16;
+        const float scale = d * static_cast<float>(scales[sub_block]);
         out[32 * part + i] = scale * static_cast<float>(q - 32);
       }
     }

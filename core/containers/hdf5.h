@@ -19,9 +19,12 @@ class Hdf5Writer {
   void attribute(const std::string& object, const std::string& name, const std::string& value);
   void attribute(const std::string& object, const std::string& name, int64_t value);
   void attribute(const std::string& object, const std::string& name, double value);
-  void dataset(const std::string& path, std::span<const float> data, std::vector<int64_t> shape);
-  void dataset(const std::string& path, std::span<const double> data, std::vector<int64_t> shape);
-  void dataset(const std::string& path, std::span<const int64_t> data, std::vector<int64_t> shape);
+  void dataset(const std::string& path, std::span<const float> data,
+               const std::vector<int64_t>& shape);
+  void dataset(const std::string& path, std::span<const double> data,
+               const std::vector<int64_t>& shape);
+  void dataset(const std::string& path, std::span<const int64_t> data,
+               const std::vector<int64_t>& shape);
   void commit();
 
  private:

@@ -157,17 +157,17 @@ void Hdf5Writer::attribute(const std::string& object, const std::string& name, d
 }
 
 void Hdf5Writer::dataset(const std::string& path, std::span<const float> data,
-                         std::vector<int64_t> shape) {
+                         const std::vector<int64_t>& shape) {
   impl_->write_dataset(path, data, shape);
 }
 
 void Hdf5Writer::dataset(const std::string& path, std::span<const double> data,
-                         std::vector<int64_t> shape) {
+                         const std::vector<int64_t>& shape) {
   impl_->write_dataset(path, data, shape);
 }
 
 void Hdf5Writer::dataset(const std::string& path, std::span<const int64_t> data,
-                         std::vector<int64_t> shape) {
+                         const std::vector<int64_t>& shape) {
   impl_->write_dataset(path, data, shape);
 }
 

@@ -53,14 +53,14 @@ def perplexity(directory, windows_path):
     windows = json.load(open(windows_path))
     model = load(directory)
     counts = count_quantized_inputs(model)
-    total = positions = 0
+    losses, positions = [], 0
     with torch.no_grad():
         for window in windows:
             ids = torch.tensor([window])
             out = model(ids).logits[0, :-1]
-            total += torch.nn.functional.cross_entropy(out, ids[0, 1:], reduction="sum").item()
+            losses.append(torch.nn.functional.cross_entropy(out, ids[0, 1:], reduction="sum").item())
             positions += len(window) - 1
-    print(json.dumps({"perplexity": math.exp(total / positions), **counts}))
+    print(json.dumps({"perplexity": math.exp(sum(losses) / positions), "losses": losses, **counts}))
 
 
 if __name__ == "__main__":
