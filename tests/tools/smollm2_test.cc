@@ -99,7 +99,7 @@ TEST_P(SmolLM2SchemesOracle, PerplexityEqualsTransformers) {
   std::printf("%s: transformers' perplexity %.4f, octet's is %+.3f %% (standard error %.3f %%)\n",
               scheme.c_str(), oracle["perplexity"].get<double>(), 100 * mean, 100 * error);
   EXPECT_LE(std::abs(mean), 0.005 + 2 * error);
-  EXPECT_LE(error, scheme == "w8a16" ? 1e-4 : 0.01);
+  EXPECT_LE(error, scheme == "w8a16" ? 1e-4 : 0.02);
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemes, SmolLM2SchemesOracle,
