@@ -10,6 +10,7 @@ usage: llamacpp.py GGUF WORK_DIR OCTET MODEL_DIR... [--threads 2] [--turns 5] [-
 """
 
 import argparse
+import ctypes
 import json
 import pathlib
 import statistics
@@ -18,6 +19,19 @@ import sys
 import time
 
 PREFILL, DECODE = 512, 64
+
+
+def load_backends():
+    """A build with one library a CPU level (GGML_BACKEND_DL) must be told where they lie; a native build has none."""
+    import llama_cpp
+
+    folder = pathlib.Path(llama_cpp.__file__).parent / "lib"
+    for library in (folder / "libggml.so", folder / "libggml-base.so"):
+        load = getattr(ctypes.CDLL(str(library)), "ggml_backend_load_all_from_path", None)
+        if load is not None:
+            load.argtypes = [ctypes.c_char_p]
+            load(str(folder).encode())
+            return
 
 
 def requantize(source, target, ftype):
@@ -37,6 +51,7 @@ def llama_turn(path, threads):
     """One turn in this process: prints {"prefill": tokens/s, "decode": tokens/s}."""
     import llama_cpp
 
+    load_backends()
     model = llama_cpp.Llama(str(path), n_ctx=1024, n_batch=PREFILL, n_ubatch=PREFILL, n_threads=threads,
                             n_threads_batch=threads, verbose=False)
     tokens = [(7 * i) % 40000 + 100 for i in range(PREFILL)]

@@ -25,6 +25,10 @@ def main():
         rows[scheme] = {"llmcompressor": peer, "octet": ours, "kl_ratio": ratio}
         print(f"{scheme:<14}{peer['kl_mean']:>18.5f}{ours['kl_mean']:>12.5f}{ratio:>8.3f}"
               f"{peer['perplexity']:>20.4f}{ours['perplexity']:>11.4f}")
+    absmax = figures(work / "octet-w4a16-g64-absmax.json")
+    rows["w4a16-g64"]["octet_absmax"] = absmax
+    print(f"w4a16-g64: KL of clip search / KL of round-to-nearest {rows['w4a16-g64']['kl_ratio']:.3f} (llm-compressor's), "
+          f"{rows['w4a16-g64']['octet']['kl_mean'] / absmax['kl_mean']:.3f} (octet's)")
     text = json.dumps({"llmcompressor": "0.14.0.1", "calibration": {"samples": 32, "length": 512},
                        "evaluation": {"windows": 12, "length": 1024}, "schemes": rows}, indent=2)
     out.parent.mkdir(parents=True, exist_ok=True)
