@@ -1,9 +1,10 @@
 """Compares two pack-quantized directories of one model, code by code, and each with the float weights.
 
-usage: weights.py MODEL_DIR OURS_DIR THEIRS_DIR
+usage: weights.py MODEL_DIR OURS_DIR THEIRS_DIR [ERROR]
 
 Prints how many codes differ, how many of those are no ties (w / scale further than TIE from a half), and the root mean
-square error of either against the float weights. Exit status 1 when a code differs that is no tie.
+square error of ours over theirs, against the float weights. Exit status 1 when a code differs that is no tie or, with ERROR
+(for scales that need not be the same), when the ratio is above it.
 """
 import pathlib
 import sys
@@ -54,7 +55,8 @@ def main():
     ratio = (error["ours"] / error["theirs"]) ** 0.5
     print(f"{total} codes, {differ} differ, {wrong} of them no ties; scales {'equal' if same_scales else 'differ'}; "
           f"weight error {ratio:.4f}x")
-    sys.exit(wrong > 0 or total == 0)
+    failed = ratio > float(sys.argv[4]) if len(sys.argv) > 4 else wrong > 0
+    sys.exit(failed or total == 0)
 
 
 if __name__ == "__main__":
