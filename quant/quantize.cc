@@ -81,7 +81,8 @@ void QuantizeOptions::visit(OptionVisitor& v) {
       "range",
       "how ranges are chosen: absmax or mse for 4-bit weights and static activations, percentile "
       "or entropy for static activations alone (4-bit weights then by mse); 8-bit weights "
-      "always go by absmax",
+      "always go by absmax. mse of 4-bit weights is the clip search: fourth powers of the errors, "
+      "so that the few large ones count",
       range);
   v.field("percentile", "share of values inside the range, in percent, for --range percentile",
           percentile);

@@ -10,7 +10,6 @@ usage: llamacpp.py GGUF WORK_DIR OCTET MODEL_DIR... [--threads 2] [--turns 5] [-
 """
 
 import argparse
-import ctypes
 import json
 import pathlib
 import statistics
@@ -19,19 +18,6 @@ import sys
 import time
 
 PREFILL, DECODE = 512, 64
-
-
-def load_backends():
-    """A build with one library a CPU level (GGML_BACKEND_DL) must be told where they lie; a native build has none."""
-    import llama_cpp
-
-    folder = pathlib.Path(llama_cpp.__file__).parent / "lib"
-    for library in (folder / "libggml.so", folder / "libggml-base.so"):
-        load = getattr(ctypes.CDLL(str(library)), "ggml_backend_load_all_from_path", None)
-        if load is not None:
-            load.argtypes = [ctypes.c_char_p]
-            load(str(folder).encode())
-            return
 
 
 def requantize(source, target, ftype):
@@ -51,7 +37,6 @@ def llama_turn(path, threads):
     """One turn in this process: prints {"prefill": tokens/s, "decode": tokens/s}."""
     import llama_cpp
 
-    load_backends()
     model = llama_cpp.Llama(str(path), n_ctx=1024, n_batch=PREFILL, n_ubatch=PREFILL, n_threads=threads,
                             n_threads_batch=threads, verbose=False)
     tokens = [(7 * i) % 40000 + 100 for i in range(PREFILL)]
@@ -69,8 +54,10 @@ def llama_turn(path, threads):
 
 
 def child(command):
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads([line for line in out.splitlines() if line.startswith("{")][-1])
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-2000:]}")
+    return json.loads([line for line in done.stdout.splitlines() if line.startswith("{")][-1])
 
 
 def octet_turn(octet, model, threads):
