@@ -39,6 +39,7 @@ class FakeQuantLinear : public Linear {
   void warm_up(int64_t) override {}
   uint64_t bytes() const override;
 
+  int bits() const { return scheme_.weight_bits; }
   /// What is deployed: int8 [sum N, K] and the scales [sum N, groups] as stored, on the CPU.
   QuantizedWeight deployed() const;
   /// w8a8-static: [1] as stored, on the CPU; otherwise undefined.
