@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "eval/memory.h"
 #include "finetune/language_task.h"
 #include "finetune/memory_plan.h"
 #include "finetune/trained_tensors.h"
@@ -130,7 +131,9 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
   write_file(stage.path() / kCurve, curve.dump(1) + "\n");
   TrainedTensors tensors = trained_tensors(job, models.model->topology(), *models.student, leaves);
   StreamOptions limits;
-  limits.max_memory = static_cast<uint64_t>(options.quantize.max_memory * 0x1p30);
+  // What is trained stays in memory meanwhile.
+  limits.max_memory =
+      memory_use().resident + static_cast<uint64_t>(options.quantize.max_memory * 0x1p30);
   write_checkpoint(stage, options.quantize.model, *tensors.source, tensors.items,
                    quantized_config(config_text(options.quantize.model), job.plan), limits,
                    kTrainState, context);
@@ -171,8 +174,9 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   const std::unique_ptr<World> world = join_world(world_options);
   std::optional<StageDir> stage;
   if (world->rank() == 0) stage.emplace(options.quantize.out, stage_key(options));
-  world->barrier();
-  result.reused = stage ? stage->complete() : false;
+  const at::Tensor done = at::full({1}, stage && stage->complete() ? 1 : 0, at::kLong);
+  world->sum({done});
+  result.reused = done.item<int64_t>() > 0;
   if (result.reused) {
     remove_leftovers(options.quantize.out);
     result.verdict = read_json(std::filesystem::path(options.quantize.out) / kCurve)["verdict"];

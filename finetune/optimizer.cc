@@ -75,6 +75,8 @@ void AdamW::step(int64_t step, int64_t steps) {
                       (scale ? options_.scale_lr : options_.lr) * rate, options_.beta1,
                       options_.beta2, decays(p.kind) ? options_.weight_decay : 0.0,
                       options_.epsilon, false, false);
+    // The fused kernel does not tell those who hold what follows from the leaf.
+    p.leaf.unsafeGetTensorImpl()->bump_version();
   }
 }
 

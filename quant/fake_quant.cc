@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/weight_codes.h"
+#include "quant/linears.h"
 
 namespace octet {
 namespace {
@@ -173,6 +174,7 @@ at::Tensor FakeQuantLinear::stored(const at::Tensor& log_scale) const {
 uint64_t FakeQuantLinear::version() const {
   // Versions only grow, and an optimizer moves all leaves at once.
   uint64_t sum = weight_._version();
+  if (bias_.defined()) sum += bias_._version();
   if (log_scale_.defined()) sum += log_scale_._version();
   if (log_input_scale_.defined()) sum += log_input_scale_._version();
   return sum;
@@ -202,8 +204,24 @@ Values& FakeQuantLinear::current() const {
     round_trip_by_ops(weight_.detach(), scheme_, values_);
   }
   values_.weight = values_.weight.to(options_.compute);
+  deployed_.reset();
   made_of_ = version();
   return values_;
+}
+
+Linear& FakeQuantLinear::deployed_linear() const {
+  if (deployed_) return *deployed_;
+  const QuantizedWeight weight = deployed();
+  SiteCodes codes;
+  codes.q = weight.q;
+  codes.scale = weight.scale.to(at::kFloat);
+  codes.bias = bias_.defined() ? bias_.detach() : bias_;
+  codes.bits = scheme_.weight_bits;
+  codes.group = scheme_.group;
+  codes.dynamic = format_ == Format::kInt8Token;
+  codes.input_scale = input_scale();
+  deployed_ = make_quantized_linear(codes, {});
+  return *deployed_;
 }
 
 at::Tensor FakeQuantLinear::input_scale() const {
@@ -215,6 +233,7 @@ at::Tensor FakeQuantLinear::forward(const Activation& input) {
   std::vector<int64_t> sizes = input.leading;
   sizes.push_back(weight_.size(0));
   if (!at::GradMode::is_enabled() || !input.value.defined()) {
+    if (weight_.is_cpu() && options_.compute == at::kFloat) return deployed_linear().forward(input);
     const at::Tensor coded = input.q.defined() ? widen(input.q, input.scale, options_.compute)
                                                : rows_of(input.value).to(options_.compute);
     const at::Tensor bias = bias_.defined() ? bias_.to(options_.compute) : bias_;

@@ -22,6 +22,9 @@ struct FakeQuantOptions {
   at::Device device = at::kCPU;
 };
 
+/// On the CPU in float32, without gradients, the deployed linear itself runs: an evaluation during
+/// training gives the bits of the exported model.
+///
 /// Codes against scales that `quantize` would choose for the weight the site starts with. Gradients
 /// pass straight through the rounding, and are zero for values whose code was clamped. Learned
 /// scales are those of Esser et al., "Learned Step Size Quantization" (ICLR 2020), with the
@@ -59,6 +62,7 @@ class FakeQuantLinear : public Linear {
  private:
   Values& current() const;
   uint64_t version() const;
+  Linear& deployed_linear() const;
   void refresh_scales() const;
   at::Tensor stored(const at::Tensor& log_scale) const;
 
@@ -70,6 +74,7 @@ class FakeQuantLinear : public Linear {
   // A cache of what the leaves imply.
   mutable Values values_;
   mutable uint64_t made_of_ = ~uint64_t{0};
+  mutable std::unique_ptr<Linear> deployed_;
 };
 
 /// FakeQuantLinear where the plan quantizes a site, FloatLinear elsewhere.

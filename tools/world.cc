@@ -12,9 +12,8 @@
 namespace octet {
 namespace {
 
-int number(const char* name, const char* other, int fallback) {
+int number(const char* name, int fallback) {
   const char* text = std::getenv(name);
-  if (text == nullptr && other != nullptr) text = std::getenv(name = other);
   if (text == nullptr) return fallback;
   const std::string_view value = text;
   int parsed = 0;
@@ -40,9 +39,9 @@ void print_memory(const MemoryPlan& plan) {
 
 WorldOptions world_from_environment() {
   WorldOptions world;
-  world.size = number("WORLD_SIZE", "SLURM_NTASKS", 1);
-  world.rank = number("RANK", "SLURM_PROCID", 0);
-  world.port = number("MASTER_PORT", nullptr, world.port);
+  world.size = number("WORLD_SIZE", 1);
+  world.rank = number("RANK", 0);
+  world.port = number("MASTER_PORT", world.port);
   if (const char* address = std::getenv("MASTER_ADDR")) world.address = address;
   return world;
 }

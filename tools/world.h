@@ -4,8 +4,8 @@
 
 namespace octet {
 
-/// RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun sets them, else Slurm's SLURM_PROCID
-/// and SLURM_NTASKS; one process without them. UsageError for values that are no numbers.
+/// RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun sets them; one process without them.
+/// UsageError for values that are no numbers.
 WorldOptions world_from_environment();
 
 void print_training(const FinetuneResult& result, bool plan, bool json);
