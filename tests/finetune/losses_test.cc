@@ -55,7 +55,10 @@ std::vector<at::Tensor> gradients(const Toy& t, bool recompute, int64_t chunk_by
   Executor executor = t.executor();
   executor.train(true);
   std::vector<Parameter> parameters = executor.parameters();
-  for (Parameter& p : parameters) p.leaf.requires_grad_(true);
+  for (Parameter& p : parameters) {
+    p.leaf.requires_grad_(true);  // the toy's own tensors: an earlier call has left gradients
+    p.leaf.mutable_grad() = at::Tensor();
+  }
   const Runner runner{t.model.get(), &executor};
   const Batch batch = t.batch();
   const at::Tensor ids = t.encoder_decoder ? batch.target_ids : batch.ids;
