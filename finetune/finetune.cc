@@ -6,13 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "core/json.h"
 #include "eval/memory.h"
-#include "finetune/language_task.h"
 #include "finetune/memory_plan.h"
+#include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
-#include "models/data.h"
 #include "models/device.h"
 #include "models/open.h"
 #include "quant/export/quantization_config.h"
@@ -38,15 +35,14 @@ nlohmann::json stage_key(const FinetuneOptions& options) {
   return key;
 }
 
-LanguageTask language_task(const FinetuneOptions& options) {
-  require_option(options.data, "data", "a text to train on");
-  require_option(options.eval_data, "eval-data", "a text to judge by, not trained on");
-  const std::string& model = options.quantize.model;
-  const auto windows = [&](const std::string& data) {
-    return cut_windows(model, open_text(model, data), options.length);
-  };
-  return {windows(options.data), windows(options.eval_data), options.batch, options.eval_windows,
-          static_cast<uint64_t>(options.trainer.seed)};
+TextOptions text_options(const FinetuneOptions& o) {
+  return {o.quantize.model,
+          o.data,
+          o.eval_data,
+          o.length,
+          o.batch,
+          o.eval_windows,
+          static_cast<uint64_t>(o.trainer.seed)};
 }
 
 // Student and teacher over the same source.
@@ -124,11 +120,9 @@ std::string verdict(const FinetuneOptions& options, const TrainResult& result) {
 }
 
 void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& job, Models& models,
-                  const std::vector<Parameter>& leaves, FinetuneResult& result, Context& context) {
-  nlohmann::json curve = to_json(result.training);
-  curve["options"] = to_json(options);
-  curve["verdict"] = result.verdict;
-  write_file(stage.path() / kCurve, curve.dump(1) + "\n");
+                  const std::vector<Parameter>& leaves, const FinetuneResult& result,
+                  Context& context) {
+  write_curve(stage.path() / kCurve, result, options);
   TrainedTensors tensors = trained_tensors(job, models.model->topology(), *models.student, leaves);
   StreamOptions limits;
   // What is trained stays in memory meanwhile.
@@ -137,12 +131,6 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
   write_checkpoint(stage, options.quantize.model, *tensors.source, tensors.items,
                    quantized_config(config_text(options.quantize.model), job.plan), limits,
                    kTrainState, context);
-}
-
-void remove_leftovers(const std::string& out) {
-  for (const char* name : {kTrainState, kStreamJournal}) {
-    std::filesystem::remove(std::filesystem::path(out) / name);
-  }
 }
 
 }  // namespace
@@ -168,18 +156,13 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   QuantizeJob job = make_job(options.quantize);
   result.memory = memory_of(options, job);
   if (options.plan) return result;
-  require_option(options.quantize.out, "out", "a directory to write");
   result.directory = options.quantize.out;
-  const LanguageTask task = language_task(options);
+  const LanguageTask task = open_language_task(text_options(options));
   const std::unique_ptr<World> world = join_world(world_options);
-  std::optional<StageDir> stage;
-  if (world->rank() == 0) stage.emplace(options.quantize.out, stage_key(options));
-  const at::Tensor done = at::full({1}, stage && stage->complete() ? 1 : 0, at::kLong);
-  world->sum({done});
-  result.reused = done.item<int64_t>() > 0;
+  TrainStage stage(options.quantize.out, stage_key(options), *world);
+  result.reused = stage.complete();
   if (result.reused) {
-    remove_leftovers(options.quantize.out);
-    result.verdict = read_json(std::filesystem::path(options.quantize.out) / kCurve)["verdict"];
+    result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
   Models models = open_models(options, job, context);
@@ -189,13 +172,13 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   setup.parameters = chosen(options, models);
   setup.task = &task;
   setup.world = world.get();
-  setup.folder = options.quantize.out + ".partial";
+  setup.folder = stage.folder();
   setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
   result.training = train(setup, options.trainer, context);
   result.verdict = verdict(options, result.training);
-  if (stage) {
-    write_result(options, *stage, job, models, setup.parameters, result, context);
-    remove_leftovers(options.quantize.out);
+  if (stage.directory() != nullptr) {
+    write_result(options, *stage.directory(), job, models, setup.parameters, result, context);
+    stage.remove_leftovers();
   }
   return result;
 }

@@ -38,19 +38,4 @@ struct FinetuneResult {
 FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& world,
                         Context& context);
 
-struct TrainModelOptions : Options {
-  std::string model, data, eval_data, out, init = "random";
-  TrainerOptions trainer;
-  int64_t length = 256, batch = 4, eval_windows = 32;
-  double deviation = 0.02, max_memory = 2;
-  bool plan = false;
-  TrainModelOptions();
-  void visit(OptionVisitor& v) override;
-};
-
-/// Trains all leaves of MODEL's architecture, from seeded random values or from its weights, and
-/// writes a float16 checkpoint of the same layout.
-FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions& world,
-                           Context& context);
-
 }  // namespace octet
