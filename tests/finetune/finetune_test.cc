@@ -11,7 +11,11 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/evaluate.h"
+#include "eval/score.h"
+#include "models/open.h"
 #include "quant/export/verify.h"
+#include "quant/fake_quant.h"
+#include "quant/quantize_job.h"
 #include "tests/core/support.h"
 #include "tests/tools/support.h"
 #include "tests/tools/toy_directory.h"
@@ -86,6 +90,38 @@ INSTANTIATE_TEST_SUITE_P(Schemes, FinetuneSchemes,
                            for (char& c : name) c = c == '-' ? '_' : c;
                            return name;
                          });
+
+// The forward of training (differentiable producers, float products) against the directory.
+TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
+  Scene scene;
+  QuantizeOptions options = scene.options(GetParam(), "plain").quantize;
+  quantize(options, scene.context);
+  const QuantizeJob job = make_job(options);
+  const auto model = make_model(open_config(scene.toy()));
+  const auto source = open_weights(scene.toy());
+  Executor student(model->topology(), source, fake_quant_factory(job.plan, {}));
+  Executor teacher(model->topology(), source, float_factory(at::kFloat, at::kCPU));
+  student.load_all(), teacher.load_all();
+  student.train(true);
+  for (Parameter& p : student.parameters()) p.leaf.requires_grad_(true);
+  LoadedModel deployed = load_model(options.out);
+  double scheme = 0, difference = 0;
+  const TokenWindows windows = open_windows(scene.toy(), scene.valid(), 48);
+  for (int64_t i = 0; i < 24; ++i) {
+    Batch batch;
+    const auto ids = windows.window(i);
+    batch.ids = at::tensor(ids, at::kLong).unsqueeze(0);
+    const at::Tensor seen = forward(*model, student, batch)[0];
+    ASSERT_TRUE(seen.requires_grad());
+    const at::NoGradGuard no_gradients;
+    const at::Tensor there = logits_of(deployed, ids);
+    for (const float kl : score_window(there, ids, seen).kl) difference += kl;
+    for (const float kl : score_window(there, ids, forward(*model, teacher, batch)[0]).kl) {
+      scheme += kl;
+    }
+  }
+  EXPECT_LT(difference, 0.01 * scheme);
+}
 
 TEST(Finetune, WithoutStepsItWritesWhatQuantizeWrites) {
   Scene scene;
