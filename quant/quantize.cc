@@ -32,10 +32,7 @@ nlohmann::json weight_files(const std::filesystem::path& model) {
 nlohmann::json stage_key(const QuantizeOptions& options) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory"}) key.erase(without_effect);
-  key["octet"] = kVersion;
-  key["input"] = model_fingerprint(options.model);
-  key["weights"] = weight_files(options.model);
-  if (!options.calib.empty()) key["calib_identity"] = file_identity(options.calib);
+  key.update(input_identity(options.model, options.calib));
   return key;
 }
 
@@ -48,7 +45,8 @@ uint64_t memory_limit(const QuantizeOptions& options) {
 }
 
 // Everything that `octet verify` checks.
-nlohmann::json describe_content(const std::filesystem::path& folder, const StreamResult& written) {
+nlohmann::json describe_content(const std::filesystem::path& folder, const StreamResult& written,
+                                const std::string& left_out) {
   nlohmann::json tensors = nlohmann::json::object(), files = nlohmann::json::object();
   std::set<std::string> weights;
   for (const auto& [name, hash] : written.hashes) {
@@ -58,13 +56,37 @@ nlohmann::json describe_content(const std::filesystem::path& folder, const Strea
   }
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string file = entry.path().filename();
-    if (weights.contains(file) || file == kStreamJournal || file == StageDir::kManifest) continue;
+    if (weights.contains(file) || file == kStreamJournal || file == StageDir::kManifest ||
+        file == left_out) {
+      continue;
+    }
     files[file] = sha256_file(entry.path());
   }
   return {{"tensors", tensors}, {"files", files}};
 }
 
 }  // namespace
+
+nlohmann::json input_identity(const std::string& model, const std::string& calib) {
+  nlohmann::json key;
+  key["octet"] = kVersion;
+  key["input"] = model_fingerprint(model);
+  key["weights"] = weight_files(model);
+  if (!calib.empty()) key["calib_identity"] = file_identity(calib);
+  return key;
+}
+
+StreamResult write_checkpoint(StageDir& stage, const std::string& model, TensorSource& source,
+                              const std::vector<StreamItem>& items, const std::string& config,
+                              const StreamOptions& limits, const std::string& left_out,
+                              Context& context) {
+  const StreamResult written = write_stream(stage.path(), source, items, limits, context);
+  copy_companions(model, stage.path());
+  write_file(stage.path() / "config.json", config);
+  stage.describe(describe_content(stage.path(), written, left_out));
+  stage.commit();
+  return written;
+}
 
 void QuantizeOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
@@ -121,13 +143,10 @@ QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
   result.reused = stage.complete();
   if (!result.reused) {
     const auto items = stream_items(*job.source, result.plan, job.scale_type);
-    const StreamResult written = write_stream(stage.path(), *job.source, items, limits, context);
-    result.resumed = written.resumed;
-    copy_companions(options.model, stage.path());
-    write_file(stage.path() / "config.json",
-               quantized_config(config_text(options.model), result.plan));
-    stage.describe(describe_content(stage.path(), written));
-    stage.commit();
+    result.resumed = write_checkpoint(stage, options.model, *job.source, items,
+                                      quantized_config(config_text(options.model), result.plan),
+                                      limits, "", context)
+                         .resumed;
   }
   // A kill right behind commit() leaves it.
   std::filesystem::remove(std::filesystem::path(options.out) / kStreamJournal);

@@ -1,12 +1,15 @@
 // The stage `octet quantize`: a float model becomes a compressed-tensors directory.
 #pragma once
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "core/context.h"
+#include "core/files.h"
 #include "core/options.h"
 #include "models/modules_by_name.h"
+#include "quant/export/stream_writer.h"
 #include "quant/export/vllm_rules.h"
 #include "quant/plan.h"
 
@@ -36,6 +39,17 @@ struct QuantizeResult {
 /// The rules that the options --scheme, --head, --layer, --ignore and --range make for a model of
 /// `architecture`. UsageError when one of them is not understood or nothing would be quantized.
 PlanRules plan_rules(const QuantizeOptions& options, const std::string& architecture);
+
+/// Of a resume key: octet's version, the model with its weight files, and the calibration unless
+/// empty.
+nlohmann::json input_identity(const std::string& model, const std::string& calib);
+
+/// Fills and commits a stage: weight files, what stands beside them in `model`, config.json, and
+/// what `octet verify` checks; `left_out` names one file of the folder that is no part of that.
+StreamResult write_checkpoint(StageDir& stage, const std::string& model, TensorSource& source,
+                              const std::vector<StreamItem>& items, const std::string& config,
+                              const StreamOptions& limits, const std::string& left_out,
+                              Context& context);
 
 /// Writes OUT.partial/ and renames it, in bounded memory (docs/streaming.md). Errors leave nothing
 /// under OUT; the same call again goes on where it was. Architectures that octet cannot execute are

@@ -10,6 +10,8 @@ std::vector<std::unique_ptr<Command>> commands() {
   all.push_back(make_calib_show_command());
   all.push_back(make_calib_merge_command());
   all.push_back(make_quantize_command());
+  all.push_back(make_finetune_command());
+  all.push_back(make_train_command());
   all.push_back(make_verify_command());
   all.push_back(make_eval_command());
   all.push_back(make_bench_command());

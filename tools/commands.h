@@ -11,6 +11,8 @@ std::unique_ptr<Command> make_calibrate_command();
 std::unique_ptr<Command> make_calib_show_command();
 std::unique_ptr<Command> make_calib_merge_command();
 std::unique_ptr<Command> make_quantize_command();
+std::unique_ptr<Command> make_finetune_command();
+std::unique_ptr<Command> make_train_command();
 std::unique_ptr<Command> make_verify_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();

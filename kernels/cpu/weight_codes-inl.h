@@ -177,7 +177,26 @@ bool encode_row(const float* x, int64_t k, const CodeOptions& options, int8_t* c
   return true;
 }
 
-constexpr WeightKernels kWeightKernels = {widen_row, encode_row};
+void round_trip_row(const float* x, int64_t k, const CodeOptions& options, const float* scales,
+                    float* values, uint8_t* inside) {
+  const Codebook book = codebook(options);
+  const int64_t group = options.group > 0 ? options.group : k;
+  for (int64_t first = 0; first < k; first += group) {
+    const float scale = *scales++;
+    for (int64_t j = first; j < first + group; ++j) {
+      float v = x[j] / scale;
+      v = v > book.low - 1 ? v : book.low - 1;
+      v = v < book.high + 1 ? v : book.high + 1;
+      v = (v + kRounder) - kRounder;
+      float code = v > book.low ? v : book.low;
+      code = code < book.high ? code : book.high;
+      values[j] = scale * code;
+      inside[j] = code == v ? 1 : 0;
+    }
+  }
+}
+
+constexpr WeightKernels kWeightKernels = {widen_row, encode_row, round_trip_row};
 
 }  // namespace
 }  // namespace octet::cpu

@@ -78,6 +78,16 @@ int64_t encode_weights(const void* w, FloatType type, int64_t rows, int64_t k,
   return bad == kNone ? -1 : bad;
 }
 
+void round_trip(const float* w, int64_t rows, int64_t k, const CodeOptions& options,
+                const float* scales, float* values, uint8_t* inside) {
+  const int64_t groups = options.group > 0 ? k / options.group : 1;
+#pragma omp parallel for schedule(static) if (rows * k >= kSerialWork)
+  for (int64_t r = 0; r < rows; ++r) {
+    kernels().round_trip(w + r * k, k, options, scales + r * groups, values + r * k,
+                         inside + r * k);
+  }
+}
+
 int64_t find_nonfinite(const void* w, FloatType type, int64_t count) {
   const int64_t first = first_nonfinite(w, type, count);
   return first == kNone ? -1 : first;

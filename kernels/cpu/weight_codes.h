@@ -25,6 +25,12 @@ struct CodeOptions {
 int64_t encode_weights(const void* w, FloatType type, int64_t rows, int64_t k,
                        const CodeOptions& options, int8_t* codes, float* scales);
 
+/// What a weight is worth once coded against scales that are given: values[i] = scale * code in
+/// float32, and inside[i] = 1 where the code was not clamped (0 else). w, values and inside: [rows,
+/// k]; scales: [rows, k / group or 1], > 0. Of `options` bits and group alone count.
+void round_trip(const float* w, int64_t rows, int64_t k, const CodeOptions& options,
+                const float* scales, float* values, uint8_t* inside);
+
 /// Flat index of the first NaN or Inf among `count` values, or -1.
 int64_t find_nonfinite(const void* w, FloatType type, int64_t count);
 

@@ -15,6 +15,9 @@ struct WeightKernels {
   /// row holds NaN or Inf or needs a scale beyond scale_type.
   bool (*encode)(const float* x, int64_t k, const CodeOptions& options, int8_t* codes,
                  float* scales);
+  /// One row of round_trip().
+  void (*round_trip)(const float* x, int64_t k, const CodeOptions& options, const float* scales,
+                     float* values, uint8_t* inside);
 };
 
 const WeightKernels& weight_kernels(Level level);

@@ -124,6 +124,33 @@ TEST_P(WeightLevel, EveryScaleIsRoundedAsTheContainerRounds) {
   }
 }
 
+TEST_P(WeightLevel, RoundTripIsScaleTimesCodeAndTellsWhatIsClamped) {
+  for (const int bits : {8, 4}) {
+    const int64_t k = 48, group = bits == 4 ? 16 : 0;
+    std::vector<float> x = normals(k, 3);
+    const std::vector<float> scales = {0.0004f, 0.003f, 0.02f};
+    // Halves: -8.5 goes to -8, which is a code; 7.5 goes to 8, which is none.
+    x[20] = -8.5f * scales[1], x[21] = 7.5f * scales[1], x[22] = 127.5f * scales[0];
+    std::vector<float> values(k);
+    std::vector<uint8_t> inside(k);
+    kernels().round_trip(x.data(), k, {bits, group, false, FloatType::kF32}, scales.data(),
+                         values.data(), inside.data());
+    int64_t clamped = 0;
+    for (int64_t j = 0; j < k; ++j) {
+      const float scale = scales[group > 0 ? j / group : 0];
+      const int8_t code = code_of(x[j], scale, bits);
+      ASSERT_EQ(values[j], scale * code) << j;
+      ASSERT_EQ(inside[j], std::nearbyint(x[j] / scale) == code ? 1 : 0) << j;
+      clamped += 1 - inside[j];
+    }
+    EXPECT_GT(clamped, 0);
+    EXPECT_LT(clamped, k);
+    EXPECT_EQ(inside[22], bits == 8 ? 0 : inside[22]);
+    EXPECT_EQ(inside[20], bits == 4 ? 1 : inside[20]);
+    EXPECT_EQ(inside[21], bits == 4 ? 0 : inside[21]);
+  }
+}
+
 TEST_P(WeightLevel, ClipSearchFindsTheBestOfItsGrid) {
   for (const int bits : {8, 4}) {
     for (const int64_t k : {5, 16, 64, 128, 300}) {

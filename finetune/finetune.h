@@ -1,0 +1,41 @@
+// The stages `octet finetune` and `octet train`.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "finetune/trainer.h"
+#include "quant/quantize.h"
+
+namespace octet {
+
+struct FinetuneOptions : Options {
+  QuantizeOptions quantize;  ///< what is trained is what `octet quantize` would write
+  TrainerOptions trainer;
+  std::string data, eval_data;
+  int64_t length = 256, batch = 4, eval_windows = 32;
+  std::string tune = "linears";
+  bool learn_scales = false, plan = false;
+  double enough = 1e-4;
+  void visit(OptionVisitor& v) override;
+};
+
+/// Bytes that a run needs, by what they are for.
+struct MemoryPlan {
+  std::vector<std::pair<std::string, uint64_t>> parts;
+  uint64_t whole = 0, checkpointed = 0;  ///< in all, without and with --checkpointing
+};
+
+struct FinetuneResult {
+  std::string directory;
+  TrainResult training;
+  std::string verdict;  ///< one sentence for a reader
+  MemoryPlan memory;
+  bool reused = false;  ///< the directory stood already, made from the same inputs
+};
+
+/// Fine-tunes the fake-quantized model on DATA and writes it as `octet quantize` does, with the
+/// curve in octet-finetune.json. With options.plan only `memory` is filled.
+FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& world,
+                        Context& context);
+
+}  // namespace octet

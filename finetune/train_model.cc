@@ -1,0 +1,176 @@
+#include "finetune/train_model.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/version.h"
+#include "eval/memory.h"
+#include "finetune/memory_plan.h"
+#include "finetune/stage.h"
+#include "finetune/trained_tensors.h"
+#include "models/device.h"
+#include "models/open.h"
+#include "models/parse_dtype.h"
+#include "models/weight_sources.h"
+
+namespace octet {
+namespace {
+
+constexpr const char* kCurve = "octet-train.json";
+
+nlohmann::json stage_key(const TrainModelOptions& options) {
+  nlohmann::json key = to_json(options);
+  for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
+    key.erase(without_effect);
+  }
+  // A random start needs no weights.
+  if (options.init == "random") {
+    key["octet"] = kVersion;
+    key["config"] = config_text(options.model);
+  } else {
+    key.update(input_identity(options.model, ""));
+  }
+  return key;
+}
+
+std::shared_ptr<WeightSource> start(const TrainModelOptions& options, const Topology& topology) {
+  if (options.init == "weights") return open_weights(options.model);
+  if (options.init != "random") {
+    throw UsageError(fmt::format("--init {}", options.init), "random or weights",
+                     "weights goes on from the checkpoint in MODEL");
+  }
+  auto tensors =
+      random_tensors(topology, static_cast<uint64_t>(options.trainer.seed), options.deviation);
+  for (const Norm& norm : topology.norms) {
+    tensors.at(norm.name + ".weight").fill_(1);
+    if (!norm.rms) tensors.at(norm.name + ".bias").zero_();
+  }
+  for (const Site& site : topology.sites) {
+    for (const Matrix& matrix : site.matrices) {
+      if (matrix.bias) tensors.at(matrix.name + ".bias").zero_();
+    }
+  }
+  return std::make_shared<MapSource>(std::move(tensors));
+}
+
+// Every tensor of the topology in the dtype that config.json names, float16 where it names none.
+QuantizeJob plain_job(const Topology& topology, const ModelConfig& config) {
+  const at::ScalarType type = config.dtype.empty() ? at::kHalf : parse_dtype(config.dtype);
+  std::vector<TensorInfo> infos;
+  const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
+    infos.push_back({name, container_dtype(type), std::move(shape)});
+  };
+  for (const Table& table : topology.tables) add(table.name, {table.rows, table.dim});
+  for (const Norm& norm : topology.norms) {
+    add(norm.name + ".weight", {norm.dim});
+    if (!norm.rms) add(norm.name + ".bias", {norm.dim});
+  }
+  for (const Site& site : topology.sites) {
+    for (const Matrix& matrix : site.matrices) {
+      if (site.tied_to.empty()) add(matrix.name + ".weight", {matrix.n, matrix.k});
+      if (matrix.bias) add(matrix.name + ".bias", {matrix.n});
+    }
+  }
+  QuantizeJob job;
+  job.source = std::make_unique<LoadedTensors>(nullptr, std::move(infos));
+  return job;
+}
+
+void write_result(const TrainModelOptions& options, StageDir& stage, const ModelConfig& config,
+                  const Topology& topology, Executor& executor, const FinetuneResult& result,
+                  Context& context) {
+  write_curve(stage.path() / kCurve, result, options);
+  QuantizeJob job = plain_job(topology, config);
+  TrainedTensors tensors = trained_tensors(job, topology, executor, executor.parameters());
+  StreamOptions limits;
+  limits.max_memory = memory_use().resident + static_cast<uint64_t>(options.max_memory * 0x1p30);
+  write_checkpoint(stage, options.model, *tensors.source, tensors.items, config_text(options.model),
+                   limits, kTrainState, context);
+}
+
+MemoryPlan memory_of(const TrainModelOptions& options, const Topology& topology) {
+  MemoryQuestion question;
+  question.all = question.trained = parameter_count(topology);
+  question.tokens = options.batch * options.length;
+  return plan_memory(topology, question);
+}
+
+void check(const TrainModelOptions& options, const ModelConfig& config) {
+  if (options.trainer.loss != "ce") {
+    throw UsageError(fmt::format("--loss {}", options.trainer.loss),
+                     "ce: there is no teacher to diverge from",
+                     "use octet finetune to train towards a float model");
+  }
+  if (!config.quantized) return;
+  throw UsageError(fmt::format("{} is quantized", options.model), "a float model",
+                   "train the checkpoint it was made from");
+}
+
+}  // namespace
+
+TrainModelOptions::TrainModelOptions() {
+  trainer.loss = "ce", trainer.lr = 3e-4, trainer.weight_decay = 0.01;
+  trainer.warmup = 100, trainer.steps = 2000, trainer.eval_every = 200, trainer.save_every = 200;
+}
+
+void TrainModelOptions::visit(OptionVisitor& v) {
+  v.positional("MODEL", "a directory with config.json and a tokenizer; weights only with --init",
+               model);
+  v.field("init", "random, or weights to go on from those in MODEL", init);
+  v.field("deviation", "of random weights", deviation);
+  v.field("data", "text to train on: FILE, text:FILE or jsonl:FILE", data);
+  v.field("eval-data", "text to judge by, not trained on", eval_data);
+  v.field("length", "tokens in a window", length);
+  v.field("batch", "windows in a batch", batch);
+  v.field("eval-windows", "windows of --eval-data that are scored, 0 for all", eval_windows);
+  trainer.visit(v);
+  v.field("out", "directory to write", out);
+  v.field("max-memory", "GiB that writing may use beside what is trained", max_memory);
+  v.field("plan", "print the memory that the run needs, and stop", plan);
+}
+
+FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions& world_options,
+                           Context& context) {
+  const ModelConfig config = open_config(options.model);
+  check(options, config);
+  const auto model = make_model(config);
+  FinetuneResult result;
+  result.memory = memory_of(options, model->topology());
+  if (options.plan) return result;
+  result.directory = options.out;
+  const LanguageTask task = open_language_task({options.model, options.data, options.eval_data,
+                                                options.length, options.batch, options.eval_windows,
+                                                static_cast<uint64_t>(options.trainer.seed)});
+  const std::unique_ptr<World> world = join_world(world_options);
+  TrainStage stage(options.out, stage_key(options), *world);
+  result.reused = stage.complete();
+  if (result.reused) {
+    result.verdict = stage.finished_verdict(kCurve);
+    return result;
+  }
+  const at::Device device = open_device(context.device);
+  Executor executor(model->topology(), start(options, model->topology()),
+                    float_factory(at::kFloat, device), {at::kFloat, device, false});
+  executor.load_all();
+  TrainSetup setup;
+  setup.student = {model.get(), &executor};
+  setup.parameters = executor.parameters();
+  setup.task = &task;
+  setup.world = world.get();
+  setup.folder = stage.folder();
+  result.training = train(setup, options.trainer, context);
+  const CurvePoint& best = result.training.eval[result.training.best];
+  result.verdict =
+      fmt::format("nll on unseen text {:.4f} -> {:.4f} nats a token, best after step {}",
+                  result.training.eval[0].nll, best.nll, best.step);
+  if (stage.directory() != nullptr) {
+    write_result(options, *stage.directory(), config, model->topology(), executor, result, context);
+    stage.remove_leftovers();
+  }
+  return result;
+}
+
+}  // namespace octet

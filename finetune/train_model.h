@@ -1,0 +1,25 @@
+// The stage `octet train`: the trainer without a scheme.
+#pragma once
+#include <string>
+
+#include "finetune/finetune.h"
+
+namespace octet {
+
+struct TrainModelOptions : Options {
+  std::string model, data, eval_data, out, init = "random";
+  TrainerOptions trainer;
+  int64_t length = 256, batch = 8, eval_windows = 32;
+  double deviation = 0.02, max_memory = 2;
+  bool plan = false;
+  TrainModelOptions();
+  void visit(OptionVisitor& v) override;
+};
+
+/// Trains all leaves of MODEL's architecture on cross-entropy, from seeded random values or from
+/// its own weights, and writes a checkpoint beside which everything else of MODEL stands (config,
+/// tokenizer), with the curve in octet-train.json. With options.plan only `memory` is filled.
+FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions& world,
+                           Context& context);
+
+}  // namespace octet

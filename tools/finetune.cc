@@ -1,0 +1,45 @@
+#include "finetune/finetune.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tools/commands.h"
+#include "tools/world.h"
+
+namespace octet {
+namespace {
+
+class FinetuneCommand : public Command {
+ public:
+  std::string name() const override { return "finetune"; }
+  std::string summary() const override {
+    return "recover what quantization lost by a short quantization-aware training";
+  }
+  std::vector<std::string> examples() const override {
+    return {
+        "octet finetune model-fp16 --scheme w8a8-static --calib calib.h5 --data train.txt "
+        "--eval-data valid.txt --steps 500 --out model-w8a8-tuned",
+        "octet finetune model-fp16 --scheme w4a16-g64 --data train.txt --eval-data valid.txt "
+        "--precision bfloat16 --device cuda --out model-w4-tuned",
+        "octet finetune model-fp16 --scheme w4a16-g64 --batch 8 --length 1024 --plan"};
+  }
+  Options& options() override { return options_; }
+  int run(const CommonOptions& common, Context& context) override {
+    const WorldOptions world = world_from_environment();
+    const FinetuneResult result = finetune(options_, world, context);
+    if (world.rank == 0) print_training(result, options_.plan, common.json);
+    return 0;
+  }
+
+ private:
+  FinetuneOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_finetune_command() {
+  return std::make_unique<FinetuneCommand>();
+}
+
+}  // namespace octet

@@ -1,0 +1,41 @@
+#include "finetune/train_model.h"
+#include "tools/commands.h"
+#include "tools/world.h"
+
+namespace octet {
+namespace {
+
+class TrainCommand : public Command {
+ public:
+  std::string name() const override { return "train"; }
+  std::string summary() const override {
+    return "train a float model, from random values or from its weights";
+  }
+  std::vector<std::string> examples() const override {
+    return {
+        "octet train config-dir --data train.txt --eval-data valid.txt --steps 3000 --out model",
+        "octet train model-fp16 --init weights --lr 1e-5 --data train.txt --eval-data valid.txt "
+        "--out model-adapted",
+        "torchrun --no-python --nproc-per-node 2 octet train config-dir --data train.txt "
+        "--eval-data valid.txt --out model",
+        "octet train config-dir --batch 16 --length 1024 --plan"};
+  }
+  Options& options() override { return options_; }
+  int run(const CommonOptions& common, Context& context) override {
+    const WorldOptions world = world_from_environment();
+    const FinetuneResult result = train_model(options_, world, context);
+    if (world.rank == 0) print_training(result, options_.plan, common.json);
+    return 0;
+  }
+
+ private:
+  TrainModelOptions options_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_train_command() {
+  return std::make_unique<TrainCommand>();
+}
+
+}  // namespace octet
