@@ -11,6 +11,10 @@ enum class DataKind {
   kChoice  ///< choice:FILE: a multiple-choice question a line
 };
 
+/// Parts of a data set that share no sample. Data that names no split itself takes that of its
+/// role: training and calibration kTrain, choosing a checkpoint kValid, a reported score kTest.
+enum class Split { kTrain, kValid, kTest, kAll };
+
 struct DataSpec {
   DataKind kind = DataKind::kText;
   std::string path;

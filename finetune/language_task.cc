@@ -12,10 +12,10 @@ namespace octet {
 namespace {
 
 // Each position predicts the next id of its window.
-TrainBatch next_token_batch(const std::vector<std::vector<int64_t>>& windows) {
+TaskBatch next_token_batch(const std::vector<std::vector<int64_t>>& windows) {
   const auto rows = static_cast<int64_t>(windows.size());
   const auto length = static_cast<int64_t>(windows.front().size());
-  TrainBatch batch;
+  TaskBatch batch;
   batch.inputs.ids = at::empty({rows, length}, at::kLong);
   for (int64_t r = 0; r < rows; ++r) {
     std::copy(windows[r].begin(), windows[r].end(),
@@ -42,7 +42,7 @@ LanguageTask::LanguageTask(TokenWindows train, TokenWindows eval, int64_t batch,
   }
 }
 
-TrainBatch LanguageTask::train(uint64_t index) const {
+TaskBatch LanguageTask::train(uint64_t index) const {
   const auto size = static_cast<uint64_t>(train_.size());
   std::vector<std::vector<int64_t>> windows;
   for (uint64_t i = 0; i < static_cast<uint64_t>(batch_); ++i) {
@@ -60,7 +60,7 @@ int64_t LanguageTask::eval_batches() const {
   return (eval_windows_ + batch_ - 1) / batch_;
 }
 
-TrainBatch LanguageTask::eval(int64_t index) const {
+TaskBatch LanguageTask::eval(int64_t index) const {
   std::vector<std::vector<int64_t>> windows;
   for (int64_t i = index * batch_; i < std::min(eval_windows_, (index + 1) * batch_); ++i) {
     windows.push_back(eval_.window(i));

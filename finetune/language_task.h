@@ -13,9 +13,9 @@ class LanguageTask : public Task {
   /// `train` has fewer windows than a batch.
   LanguageTask(TokenWindows train, TokenWindows eval, int64_t batch, int64_t eval_windows,
                uint64_t seed);
-  TrainBatch train(uint64_t index) const override;
+  TaskBatch train(uint64_t index) const override;
   int64_t eval_batches() const override;
-  TrainBatch eval(int64_t index) const override;
+  TaskBatch eval(int64_t index) const override;
 
  private:
   TokenWindows train_, eval_;

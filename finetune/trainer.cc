@@ -41,7 +41,8 @@ class Autocast {
 Batch on_device(const Batch& batch, at::Device device) {
   Batch moved = batch;
   for (at::Tensor* tensor :
-       {&moved.ids, &moved.positions, &moved.mask, &moved.target_ids, &moved.pixels}) {
+       {&moved.ids, &moved.positions, &moved.mask, &moved.target_ids, &moved.target_mask,
+        &moved.pixels}) {
     if (tensor->defined()) *tensor = tensor->to(device);
   }
   return moved;
@@ -69,7 +70,7 @@ CurvePoint mean_of(const LossSums& sums, int64_t step) {
   return point;
 }
 
-LossSums run_batch(const TrainSetup& setup, const TrainBatch& batch, const TrainerOptions& options,
+LossSums run_batch(const TrainSetup& setup, const TaskBatch& batch, const TrainerOptions& options,
                    const LossOptions& loss, bool backward, double scale) {
   const at::Device device = setup.student.executor->options().device;
   const Batch inputs = on_device(batch.inputs, device);
@@ -123,9 +124,9 @@ class Run {
   void one_step() {
     setup_.student.executor->train(true);
     optimizer_.zero_gradients();
-    const std::vector<TrainBatch> batches = draw();
+    const std::vector<TaskBatch> batches = draw();
     at::Tensor counted = at::zeros({1}, at::kDouble);
-    for (const TrainBatch& batch : batches) {
+    for (const TaskBatch& batch : batches) {
       counted += batch.targets.ne(kNoTarget).sum().to(at::kCPU, at::kDouble);
     }
     setup_.world->sum({counted});
@@ -158,8 +159,8 @@ class Run {
            static_cast<uint64_t>(setup_.world->rank());
   }
 
-  std::vector<TrainBatch> draw() const {
-    std::vector<TrainBatch> batches;
+  std::vector<TaskBatch> draw() const {
+    std::vector<TaskBatch> batches;
     for (int64_t i = 0; i < options_.accumulate; ++i) {
       batches.push_back(setup_.task->train(batch_number(static_cast<size_t>(i))));
     }

@@ -44,6 +44,14 @@ class Fields {
     return value.get<double>();
   }
 
+  double fraction(const char* name) const {
+    const json& value = get(name);
+    if (!value.is_number() || value.get<double>() < 0 || value.get<double>() >= 1) {
+      fail(fmt::format("{} = {}", name, value.dump()), "a number in [0, 1)");
+    }
+    return value.get<double>();
+  }
+
   bool flag(const char* name, bool otherwise) const {
     if (!has(name)) return otherwise;
     if (!config_[name].is_boolean())
@@ -146,6 +154,65 @@ std::string stored_dtype(const Fields& fields) {
   return "float32";
 }
 
+void check_widths(const Fields& fields, const ModelConfig& c) {
+  // Below these, parameters and bytes of any scheme fit 63 bits.
+  constexpr int64_t kWidest = 1 << 22, kDeepest = 4096;
+  const int64_t widest = std::max({c.hidden, c.intermediate, c.vocab, c.heads * c.head_dim});
+  if (c.layers > kDeepest || widest > kWidest) {
+    fields.fail(fmt::format("{} layers and a largest width of {}", c.layers, widest),
+                fmt::format("at most {} and {}", kDeepest, kWidest));
+  }
+}
+
+// Field that encoder and decoder have each and that must be the same in both.
+int64_t same_on_both_sides(const Fields& fields, const std::string& suffix) {
+  const std::string one = "encoder_" + suffix, other = "decoder_" + suffix;
+  if (fields.size(one.c_str()) != fields.size(other.c_str())) {
+    fields.fail(fmt::format("{} = {} and {} = {}", one, fields.size(one.c_str()), other,
+                            fields.size(other.c_str())),
+                "the same on both sides");
+  }
+  return fields.size(one.c_str());
+}
+
+ModelConfig parse_marian(const Fields& fields) {
+  ModelConfig c;
+  c.architecture = kMarian;
+  c.model_type = "marian";
+  c.dtype = stored_dtype(fields);
+  c.hidden = fields.size("d_model");
+  c.intermediate = same_on_both_sides(fields, "ffn_dim");
+  c.encoder_layers = fields.size("encoder_layers");
+  c.layers = c.encoder_layers + fields.size("decoder_layers");
+  c.heads = c.kv_heads = same_on_both_sides(fields, "attention_heads");
+  c.head_dim = c.hidden / c.heads;
+  c.vocab = fields.size("vocab_size");
+  c.max_positions = fields.size("max_position_embeddings");
+  c.norm_eps = 1e-5;
+  if (c.hidden % c.heads != 0 || c.hidden % 2 != 0) {
+    fields.fail(fmt::format("d_model = {} and {} heads", c.hidden, c.heads),
+                "an even d_model that is a multiple of the heads");
+  }
+  check_widths(fields, c);
+  if (!fields.flag("share_encoder_decoder_embeddings", true) ||
+      fields.size("decoder_vocab_size", c.vocab) != c.vocab ||
+      !fields.flag("tie_word_embeddings", true)) {
+    fields.fail("separate embeddings of source, target or head",
+                "one embedding for all three, as in most OPUS-MT models");
+  }
+  c.tied = true;
+  c.attention_bias = c.output_bias = c.mlp_bias = true;
+  c.activation = fields.text("activation_function");
+  c.scale_embedding = fields.flag("scale_embedding", false);
+  c.dropout = fields.has("dropout") ? fields.fraction("dropout") : 0;
+  c.bos = fields.token("bos_token_id");
+  c.eos = fields.token("eos_token_id");
+  c.pad = fields.token("pad_token_id");
+  c.decoder_start = fields.token("decoder_start_token_id");
+  c.quantized = fields.has("quantization_config");
+  return c;
+}
+
 // The architecture's name; by model_type where "architectures" is left out.
 std::string architecture(const json& config) {
   const json list = config.value("architectures", json());
@@ -186,23 +253,20 @@ void read_sizes(const Fields& fields, const Family& family, ModelConfig& c) {
         fmt::format("{} heads, {} key-value heads, head_dim {}", c.heads, c.kv_heads, c.head_dim),
         "heads a multiple of key-value heads and an even head_dim");
   }
-  // Below these, parameters and bytes of any scheme fit 63 bits.
-  constexpr int64_t kWidest = 1 << 22, kDeepest = 4096;
-  const int64_t widest = std::max({c.hidden, c.intermediate, c.vocab, c.heads * c.head_dim});
-  if (c.layers > kDeepest || widest > kWidest) {
-    fields.fail(fmt::format("{} layers and a largest width of {}", c.layers, widest),
-                fmt::format("at most {} and {}", kDeepest, kWidest));
-  }
+  check_widths(fields, c);
 }
 
 }  // namespace
 
 bool executable(const json& config) {
-  return config.is_object() && find_family(architecture(config)) != nullptr;
+  if (!config.is_object()) return false;
+  const std::string name = architecture(config);
+  return name == kMarian || find_family(name) != nullptr;
 }
 
 ModelConfig parse_config(const json& config, const std::string& what) {
   const Fields fields(config, what);
+  if (architecture(config) == kMarian) return parse_marian(fields);
   const Family& family = family_of(fields);
   ModelConfig c;
   c.model_type = family.model_type;

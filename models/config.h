@@ -36,9 +36,17 @@ struct ModelConfig {
   bool mlp_bias = false;        ///< of gate, up and down
   bool head_norms = false;      ///< q_norm and k_norm over each head, before the rotation
   std::string activation;
+  // Encoder-decoders: `layers` counts both sides.
+  int64_t encoder_layers = 0;
+  bool scale_embedding = false;  ///< embeddings times sqrt(hidden)
+  double dropout = 0;            ///< of training, on embeddings and on each branch before its sum
+  std::optional<int64_t> pad, decoder_start;
   std::optional<int64_t> bos, eos;
   bool quantized = false;  ///< has a quantization_config
 };
+
+/// Architectures beside the families of families.h.
+inline constexpr const char* kMarian = "MarianMTModel";
 
 /// Whether the config names an architecture that octet executes. Others can still be quantized by
 /// the names of their tensors (models/modules_by_name.h).

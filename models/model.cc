@@ -6,15 +6,40 @@
 #include "core/error.h"
 #include "models/architectures/families.h"
 #include "models/architectures/llama.h"
+#include "models/architectures/marian.h"
 
 namespace octet {
 
+namespace {
+
+void pick_rows(std::vector<KvCache>& caches, const at::Tensor& rows) {
+  for (KvCache& cache : caches) {
+    if (!cache.k.defined()) continue;
+    cache.k = cache.k.index_select(0, rows);
+    cache.v = cache.v.index_select(0, rows);
+  }
+}
+
+}  // namespace
+
 void State::reorder(const at::Tensor& beams) {
-  for (auto* caches : {&self, &cross}) {
-    for (KvCache& cache : *caches) {
-      if (!cache.k.defined()) continue;
-      cache.k = cache.k.index_select(0, beams);
-      cache.v = cache.v.index_select(0, beams);
+  pick_rows(self, beams);
+}
+
+void State::reorder_memory(const at::Tensor& sentences) {
+  pick_rows(cross, sentences);
+}
+
+void State::grow(int64_t capacity) {
+  for (KvCache& cache : self) {
+    for (at::Tensor* old : {&cache.k, &cache.v}) {
+      auto sizes = old->sizes().vec();
+      const int64_t filled = sizes[2];
+      if (capacity <= filled) continue;
+      sizes[2] = capacity;
+      at::Tensor grown = at::zeros(sizes, old->options());
+      grown.narrow(2, 0, filled).copy_(*old);
+      *old = std::move(grown);
     }
   }
 }
@@ -32,6 +57,7 @@ std::map<std::string, at::Tensor> Hidden::tensors() const {
   add("batch.positions", batch.positions);
   add("batch.mask", batch.mask);
   add("batch.target_ids", batch.target_ids);
+  add("batch.target_mask", batch.target_mask);
   add("batch.pixels", batch.pixels);
   return named;
 }
@@ -46,13 +72,16 @@ Hidden Hidden::from_tensors(const std::map<std::string, at::Tensor>& tensors) {
           get("memory"),
           get("rotary"),
           {get("batch.ids"), get("batch.positions"), get("batch.mask"), get("batch.target_ids"),
-           get("batch.pixels")}};
+           get("batch.target_mask"), get("batch.pixels")}};
 }
 
 at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, State* state,
                    bool last_only) {
   Hidden hidden = model.begin(executor, batch, state);
-  for (int i = 0; i < model.topology().blocks; ++i) model.block(executor, i, hidden, state);
+  const Topology& topology = model.topology();
+  const bool encoded = topology.encoder_blocks > 0 && !batch.ids.defined();
+  for (int i = encoded ? topology.encoder_blocks : 0; i < topology.blocks; ++i)
+    model.block(executor, i, hidden, state);
   at::Tensor out = model.end(executor, hidden, last_only);
   if (state != nullptr) {
     const at::Tensor& ids = batch.target_ids.defined() ? batch.target_ids : batch.ids;
@@ -64,6 +93,7 @@ at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, S
 
 std::unique_ptr<Model> make_model(const ModelConfig& config) {
   if (find_family(config.architecture) != nullptr) return std::make_unique<Llama>(config);
+  if (config.architecture == kMarian) return std::make_unique<Marian>(config);
   throw Error(fmt::format("architecture {}", config.architecture), family_names(),
               "quantize this model by the names of its tensors");
 }

@@ -25,15 +25,20 @@ struct State {
   std::vector<KvCache> self, cross;
   at::Tensor length;
   int64_t used = 0;
-  void reorder(const at::Tensor& beams);  ///< picks batch rows, int64 [B]
+  /// Picks rows of the caches of self-attention, int64 [B * beams]. Those of cross-attention have a
+  /// row a sentence, which beams share: reorder_memory picks them, int64 [B].
+  void reorder(const at::Tensor& beams);
+  void reorder_memory(const at::Tensor& sentences);
+  void grow(int64_t capacity);  ///< makes room in the caches of self-attention
 };
 
 struct Batch {
-  at::Tensor ids;         ///< int64 [B, T]
-  at::Tensor positions;   ///< int64 [T], or undefined: counted from the state's length
-  at::Tensor mask;        ///< bool [B, T] of real tokens, or undefined: all
-  at::Tensor target_ids;  ///< int64 [B, T_dec] of encoder-decoders
-  at::Tensor pixels;      ///< float [B, C, H, W]
+  at::Tensor ids;          ///< int64 [B, T]
+  at::Tensor positions;    ///< int64 [T], or undefined: counted from the state's length
+  at::Tensor mask;         ///< bool [B, T] of real tokens, or undefined: all
+  at::Tensor target_ids;   ///< int64 [B, T_dec] of encoder-decoders
+  at::Tensor target_mask;  ///< bool [B, T_dec] of real tokens, or undefined: all
+  at::Tensor pixels;       ///< float [B, C, H, W]
 };
 
 /// All that passes between blocks: the stream x [B, T, D], the delta not yet added, what the

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "models/architectures/families.h"
+#include "models/config.h"
 #include "models/modules_by_name.h"
 #include "quant/name_pattern.h"
 
@@ -19,6 +20,8 @@ const Names& allowed_names(const std::string& architecture) {
   static const Names decoder = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
                                 "gate_proj", "up_proj", "down_proj"};
   static const Names common(projection_names().begin(), projection_names().end());
+  static const Names marian = {"q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"};
+  if (architecture == kMarian) return marian;
   return find_family(architecture) != nullptr ? decoder : common;
 }
 

@@ -1,0 +1,59 @@
+#include "models/samples.h"
+
+#include <ATen/ATen.h>
+
+#include "core/hash.h"
+#include "models/data.h"
+#include "models/open.h"
+
+namespace octet {
+namespace {
+
+class WindowSamples : public Samples {
+ public:
+  WindowSamples(TokenWindows windows, std::string hash)
+      : windows_(std::move(windows)), hash_(std::move(hash)) {}
+
+  int64_t size() const override { return windows_.size(); }
+  int64_t length(int64_t) const override { return windows_.length(); }
+  const std::string& hash() const override { return hash_; }
+
+  TaskBatch batch(std::span<const int64_t> indices) const override {
+    const auto rows = std::ssize(indices);
+    const int64_t length = windows_.length();
+    TaskBatch batch;
+    batch.inputs.ids = at::empty({rows, length}, at::kLong);
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto window = windows_.window(indices[static_cast<size_t>(r)]);
+      std::copy(window.begin(), window.end(),
+                batch.inputs.ids.data_ptr<int64_t>() + r * length);
+    }
+    batch.targets = at::full({rows, length}, kNoTarget, at::kLong);
+    batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
+    return batch;
+  }
+
+ private:
+  TokenWindows windows_;
+  std::string hash_;
+};
+
+}  // namespace
+
+TaskKind task_kind(const ModelConfig& config) {
+  if (config.architecture == kMarian) return TaskKind::kTranslation;
+  return TaskKind::kLanguage;
+}
+
+std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
+                                             const std::string& data, int64_t length) {
+  const std::string text = open_text(model, data);
+  return std::make_unique<WindowSamples>(cut_windows(model, text, length), sha256(text));
+}
+
+std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
+                                      Split /*split*/, int64_t length) {
+  return open_window_samples(model, data, length);
+}
+
+}  // namespace octet
