@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/utf8.h"
+#include "datasets/gettext.h"
 #include "datasets/records.h"
 
 namespace octet {
@@ -63,12 +64,14 @@ void read_parallel(const DataSpec& spec, std::vector<SentencePair>& pairs) {
 
 }  // namespace
 
-std::vector<SentencePair> read_pairs(const std::string& data, Split /*split*/, Log* /*log*/) {
+std::vector<SentencePair> read_pairs(const std::string& data, Split split, Log* log) {
   std::vector<SentencePair> pairs;
   for (const DataSpec& spec : parse_data_parts(data)) {
     const size_t before = pairs.size();
     if (spec.kind == DataKind::kParallel) {
       read_parallel(spec, pairs);
+    } else if (spec.kind == DataKind::kGettext) {
+      read_catalogues(spec, spec.split.value_or(split), pairs, log);
     } else {
       refuse_kind(spec, "sentence pairs: parallel:SRC,TGT or gettext:LANG[:DIR]");
     }
