@@ -170,6 +170,25 @@ TEST(Jpeg, EveryByteMayBeWrong) {
   }
 }
 
+// Pillow reads the same samples from the same files.
+TEST(ImageCodecsOracle, PillowReadsTheSame) {
+  const testing::TempDir dir;
+  const std::string command = std::string(OCTET_PYTHON) + " " + OCTET_SOURCE_DIR +
+                              "/tests/datasets/images_oracle.py " + dir.path().string();
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  int images = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir.path())) {
+    if (entry.path().extension() == ".raw") continue;
+    const std::string path = entry.path().string(), expected = testing::get(path + ".raw");
+    const Image image = decode_image(testing::get(path), path);
+    EXPECT_EQ(image.width, 53);
+    EXPECT_EQ(image.height, 37);
+    EXPECT_TRUE(std::string(image.pixels.begin(), image.pixels.end()) == expected) << path;
+    ++images;
+  }
+  EXPECT_EQ(images, 8);
+}
+
 TEST(Images, OtherFilesAreNamed) {
   EXPECT_THAT(refusal(""), HasSubstr("0 bytes"));
   EXPECT_THAT(refusal("GIF89a..."), HasSubstr("neither a JPEG nor a PNG image"));
