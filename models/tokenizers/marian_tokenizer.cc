@@ -8,9 +8,9 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "core/json.h"
+#include "core/utf8.h"
 #include "models/tokenizers/json_fields.h"
 #include "models/tokenizers/sentencepiece_file.h"
-#include "models/tokenizers/utf8.h"
 
 namespace octet {
 namespace {
