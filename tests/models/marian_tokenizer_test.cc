@@ -12,7 +12,7 @@
 #include "core/random.h"
 #include "models/tokenizers/marian_tokenizer.h"
 #include "models/tokenizers/sentencepiece_file.h"
-#include "tests/tools/support.h"
+#include "tests/models/marian_toys.h"
 
 namespace octet::test {
 namespace {
@@ -20,26 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-/// The cases of marian_tokenizer_oracle.py, made once for the whole process.
-const fs::path& made() {
-  static const struct Folder {
-    fs::path path = fs::path(testing::TempDir()) / ("octet-spm-" + std::to_string(getpid()));
-    Folder() {
-      const Output output =
-          shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/marian_tokenizer_oracle.py " +
-                path.string());
-      if (output.code != 0) throw std::runtime_error(output.text);
-    }
-    ~Folder() { fs::remove_all(path); }
-  } folder;
-  return folder.path;
-}
-
 class MarianTokenizerOracle : public testing::TestWithParam<const char*> {};
 
 TEST_P(MarianTokenizerOracle, SameIdsAndText) {
-  const json expected = read_json((made() / GetParam()).string() + ".json");
-  const MarianTokenizer tokenizer(made() / GetParam(), expected["vocab"]);
+  const json expected = read_json((spm_toys() / GetParam()).string() + ".json");
+  const MarianTokenizer tokenizer(spm_toys() / GetParam(), expected["vocab"]);
   for (const json& row : expected["encoded"]) {
     const std::string text = row["text"];
     EXPECT_EQ(json(tokenizer.encode(text)), row["ids"]) << text;
@@ -61,8 +46,8 @@ INSTANTIATE_TEST_SUITE_P(Toys, MarianTokenizerOracle, testing::Values("unigram",
 /// A copy of the unigram case whose files a test may spoil.
 struct Copy {
   fs::path path = fs::path(testing::TempDir()) / ("octet-spm-copy-" + std::to_string(getpid()));
-  int64_t vocab = read_json((made() / "unigram").string() + ".json")["vocab"];
-  Copy() { fs::copy(made() / "unigram", path); }
+  int64_t vocab = read_json((spm_toys() / "unigram").string() + ".json")["vocab"];
+  Copy() { fs::copy(spm_toys() / "unigram", path); }
   ~Copy() { fs::remove_all(path); }
   void write(const std::string& file, const std::string& text) const {
     std::ofstream(path / file, std::ios::binary) << text;
@@ -106,8 +91,8 @@ TEST(MarianTokenizerOracle, OtherSpecialTokens) {
 }
 
 TEST(MarianTokenizerOracle, IdsAndSentencesHaveLimits) {
-  const MarianTokenizer tokenizer(made() / "unigram",
-                                  read_json((made() / "unigram").string() + ".json")["vocab"]);
+  const MarianTokenizer tokenizer(spm_toys() / "unigram",
+                                  read_json((spm_toys() / "unigram").string() + ".json")["vocab"]);
   EXPECT_THROW(tokenizer.decode(std::vector<int64_t>{-1}), Error);
   EXPECT_THROW(tokenizer.decode(std::vector<int64_t>{1 << 20}), Error);
   EXPECT_THROW(tokenizer.encode(std::string((1 << 20) + 1, 'a')), Error);
@@ -117,7 +102,7 @@ TEST(MarianTokenizerOracle, IdsAndSentencesHaveLimits) {
 // Prefixes and 3,000 random changes: an Error, or a tokenizer that runs.
 TEST(MarianTokenizerOracle, DamagedModelsAreNoCrash) {
   const Copy copy;
-  const std::string whole = read_file(made() / "unigram" / "source.spm");
+  const std::string whole = read_file(spm_toys() / "unigram" / "source.spm");
   int refused = 0;
   const auto attempt = [&](const std::string& model) {
     copy.write("source.spm", model);
