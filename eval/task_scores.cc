@@ -34,6 +34,12 @@ constexpr std::pair<const char*, double TaskScore::*> kScoreFields[] = {
     {"delta_high", &TaskScore::delta_high},
     {"p_value", &TaskScore::p_value}};
 
+constexpr std::pair<const char*, int64_t TaskScore::*> kCounts[] = {
+    {"better", &TaskScore::better},
+    {"worse", &TaskScore::worse},
+    {"changed", &TaskScore::changed},
+    {"total", &TaskScore::total}};
+
 constexpr std::pair<const char*, double Comparison::*> kComparisonFields[] = {
     {"perplexity", &Comparison::perplexity},
     {"perplexity_se", &Comparison::perplexity_se},
@@ -58,8 +64,7 @@ TaskScore score_from(const json& object) {
   TaskScore score;
   score.metric = object.at("metric").get<std::string>();
   score.signature = object.at("signature").get<std::string>();
-  score.changed = object.at("changed").get<int64_t>();
-  score.total = object.at("total").get<int64_t>();
+  for (const auto& [name, field] : kCounts) score.*field = object.at(name).get<int64_t>();
   for (const auto& [name, field] : kScoreFields) score.*field = number_of(object, name);
   return score;
 }
@@ -115,9 +120,8 @@ const TaskScore* TaskScores::find(const std::string& metric) const {
 json to_json(const TaskScore& score) {
   json object = {{"metric", score.metric},
                  {"signature", score.signature},
-                 {"changed", score.changed},
-                 {"total", score.total},
                  {"significant", score.significant()}};
+  for (const auto& [name, field] : kCounts) object[name] = score.*field;
   for (const auto& [name, field] : kScoreFields) object[name] = number(score.*field);
   return object;
 }

@@ -2,6 +2,7 @@
 // position by position, and outputs that changed. docs/scores.md says how each is computed.
 #pragma once
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -14,12 +15,14 @@ namespace octet {
 /// One score of one model, in percent, the larger the better; what needs a reference model is NaN
 /// without one. Intervals are of 95 %.
 struct TaskScore {
+  static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   std::string metric;     ///< "BLEU", "chrF2" or "accuracy"
   std::string signature;  ///< how it was taken: two figures compare only if it is the same
   double value = 0, low = 0, high = 0;
-  double reference = 0;                             ///< value of the reference model
-  double delta = 0, delta_low = 0, delta_high = 0;  ///< value - reference, paired
-  double p_value = 1;              ///< of the hypothesis that the two models differ by chance
+  double reference = kNone;                                     ///< value of the reference model
+  double delta = kNone, delta_low = kNone, delta_high = kNone;  ///< value - reference, paired
+  double p_value = kNone;          ///< of the hypothesis that the two models differ by chance
+  int64_t better = 0, worse = 0;   ///< changed outputs by their own score beside the reference's
   int64_t changed = 0, total = 0;  ///< outputs that are not the reference model's, all outputs
 
   bool has_reference() const;

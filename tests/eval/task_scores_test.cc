@@ -20,7 +20,7 @@ TaskScore bleu(double delta_low, double delta_high, double p) {
   score.value = 38.25, score.low = 37, score.high = 39.5, score.reference = 39;
   score.delta = -0.75, score.delta_low = delta_low, score.delta_high = delta_high;
   score.p_value = p;
-  score.changed = 12, score.total = 1000;
+  score.better = 4, score.worse = 6, score.changed = 12, score.total = 1000;
   return score;
 }
 
@@ -90,6 +90,9 @@ TEST(TaskScores, ComeBackFromJson) {
   EXPECT_EQ(to_json(back), json);
   ASSERT_NE(back.find("chrF2"), nullptr);
   EXPECT_TRUE(std::isnan(back.find("chrF2")->p_value));
+  EXPECT_EQ(back.scores[0].better, 4);
+  EXPECT_EQ(back.scores[0].worse, 6);
+  EXPECT_EQ(back.scores[0].changed, 12);
   EXPECT_EQ(back.find("accuracy"), nullptr);
   EXPECT_EQ(back.comparison->kl_p999, scores.comparison->kl_p999);
   EXPECT_TRUE(std::isnan(back.comparison->same_top1_se));
