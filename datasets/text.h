@@ -26,6 +26,8 @@ class TokenWindows {
   int64_t length() const { return length_; }
   /// Tokens of the text that fill no window and are dropped.
   int64_t tail() const { return static_cast<int64_t>(ids_.size()) - size_ * stride_; }
+  /// Whether each window starts with a BOS.
+  bool bos() const { return bos_.has_value(); }
   /// Tokens of the whole text, tail included.
   int64_t tokens() const { return static_cast<int64_t>(ids_.size()); }
   /// The `length()` ids of window i in [0, size()); else throws Error.

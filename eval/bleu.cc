@@ -8,7 +8,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
-#include "models/tokenizers/utf8.h"
+#include "core/utf8.h"
 
 namespace octet {
 namespace {

@@ -6,8 +6,8 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/utf8.h"
 #include "eval/bleu.h"
-#include "models/tokenizers/utf8.h"
 
 namespace octet {
 namespace {

@@ -3,25 +3,19 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <chrono>
+#include <algorithm>
 
 #include "core/error.h"
-#include "eval/score.h"
+#include "datasets/batches.h"
+#include "eval/score_samples.h"
 #include "models/data.h"
-#include "models/device.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
 
 namespace octet {
 namespace {
 
-at::Tensor timed_logits(LoadedModel& model, const std::vector<int64_t>& ids, double& seconds) {
-  const auto start = std::chrono::steady_clock::now();
-  at::Tensor logits = logits_of(model, ids);
-  synchronize(logits.device());
-  seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  return logits;
-}
+constexpr int64_t kBatch = 32;
 
 Evaluation summarize(const LoadedModel& model, const ScoreAccumulator& scores, uint64_t seed) {
   Evaluation evaluation;
@@ -34,55 +28,83 @@ Evaluation summarize(const LoadedModel& model, const ScoreAccumulator& scores, u
   return evaluation;
 }
 
+std::vector<std::vector<int64_t>> batches(const EvalData& data, int64_t rows) {
+  std::vector<int64_t> lengths;
+  for (int64_t i = 0; i < data.used; ++i) lengths.push_back(data.samples->length(i));
+  return sequential_batches(lengths, {.max_samples = rows});
+}
+
+void check_length(int64_t length) {
+  if (length < 2)
+    throw UsageError(fmt::format("--length {}", length), "at least 2", "e.g. --length 1024");
+}
+
 }  // namespace
 
 void EvalOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory (float or quantized) or a .gguf file", model);
-  v.field("data", "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy)", data);
-  v.field("reference", "float model to compare with: KL divergence and same top-1", reference);
-  v.field("length", "tokens in a window", length);
-  v.field("windows", "score only the first N windows or questions, 0 for all", windows);
+  v.field("data",
+          "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy); of translation "
+          "models parallel:SRC,TGT or gettext:LANG (BLEU)",
+          data);
+  v.field("reference", "float model to compare with: divergence, and differences of the scores",
+          reference);
+  v.field("length", "tokens in a window of text", length);
+  v.field("windows", "score only the first N windows, sentences, images or questions, 0 for all",
+          windows);
+  v.field("batch", "windows, sentences or images that run at once, 0: 1 window, 32 of others",
+          batch);
+  v.field("beam", "hypotheses that a translation's search keeps, 1: greedy", beam);
   v.field("seed", "of the bootstrap behind the standard errors", seed);
   v.field("dtype", "arithmetic of float models: float32, bfloat16 or float16", dtype);
 }
 
-std::string eval_signature(const TokenWindows& windows, int64_t used, bool bos) {
-  return fmt::format("length:{}|windows:{}/{}|bos:{}|tail:dropped({})|stride:{}|log-probs:float32",
-                     windows.length(), used, windows.size(), bos ? "each window" : "no",
-                     windows.tail(), windows.length() - (bos ? 1 : 0));
-}
-
 TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length) {
-  if (length < 2)
-    throw UsageError(fmt::format("--length {}", length), "at least 2", "e.g. --length 1024");
+  check_length(length);
   return cut_windows(model, open_text(model, data), length);
 }
 
+EvalData open_eval_data(const std::string& model, const std::string& data, int64_t length,
+                        int64_t count) {
+  require_option(data, "data", "what to score");
+  const bool language = task_kind(open_config(model)) == TaskKind::kLanguage;
+  if (language) check_length(length);
+  EvalData opened;
+  // Sentences are as long as they are; what the model has no positions for is cut off.
+  opened.samples = open_samples(model, data, Split::kTest, language ? length : 0);
+  opened.used = opened.samples->size();
+  if (count > 0) opened.used = std::min(count, opened.used);
+  opened.signature = opened.samples->signature(opened.used) + "|log-probs:float32";
+  return opened;
+}
+
 std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
-                                        LoadedModel* reference, const TokenWindows& windows,
-                                        int64_t count, uint64_t seed, Context& context) {
-  const at::NoGradGuard no_gradients;
-  const int64_t used = count > 0 ? std::min(count, windows.size()) : windows.size();
-  std::vector<ScoreAccumulator> scores(models.size());
+                                        LoadedModel* reference, const EvalData& data, int64_t batch,
+                                        uint64_t seed, Context& context) {
+  const bool language = task_kind(models.front()->config) == TaskKind::kLanguage;
+  const int64_t rows = batch > 0 ? batch : language ? 1 : kBatch;
+  std::vector<std::vector<WindowScores>> windows(models.size());
+  for (auto& list : windows) list.resize(static_cast<size_t>(data.used));
   std::vector<double> seconds(models.size(), 0);
-  double reference_seconds = 0;
-  Progress progress(context.log, "eval", used * static_cast<int64_t>(models.size()));
-  for (int64_t i = 0; i < used; ++i) {
-    const std::vector<int64_t> ids = windows.window(i);
-    const at::Tensor expected =
-        reference == nullptr ? at::Tensor() : timed_logits(*reference, ids, reference_seconds);
+  Progress progress(context.log, "eval", data.used * static_cast<int64_t>(models.size()));
+  for (const auto& indices : batches(data, rows)) {
+    context.stop.check("run the same command again");
+    auto scored =
+        score_batch(models, reference, data.samples->batch(indices), data.samples->positionwise());
     for (size_t m = 0; m < models.size(); ++m) {
-      context.stop.check("run the same command again");
-      const at::Tensor logits =
-          models[m] == reference ? expected : timed_logits(*models[m], ids, seconds[m]);
-      scores[m].add(score_window(logits, ids, expected));
-      progress.advance();
+      seconds[m] += scored[m].seconds;
+      for (size_t r = 0; r < indices.size(); ++r)
+        windows[m][static_cast<size_t>(indices[r])] = std::move(scored[m].samples[r]);
     }
+    progress.advance(std::ssize(indices) * std::ssize(models));
   }
   std::vector<Evaluation> evaluations;
   for (size_t m = 0; m < models.size(); ++m) {
-    evaluations.push_back(summarize(*models[m], scores[m], seed));
-    evaluations.back().seconds = models[m] == reference ? reference_seconds : seconds[m];
+    ScoreAccumulator scores;
+    for (const WindowScores& window : windows[m]) scores.add(window);
+    evaluations.push_back(summarize(*models[m], scores, seed));
+    evaluations.back().signature = data.signature;
+    evaluations.back().seconds = seconds[m];
   }
   return evaluations;
 }
@@ -107,18 +129,12 @@ at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids) {
 }
 
 Evaluation evaluate(const EvalOptions& options, Context& context) {
-  require_option(options.data, "data", "a text to score");
-  const TokenWindows windows = open_windows(options.model, options.data, options.length);
+  const EvalData data =
+      open_eval_data(options.model, options.data, options.length, options.windows);
   EvalModels models = load_eval_models(options, context);
-  const int64_t used =
-      options.windows > 0 ? std::min(options.windows, windows.size()) : windows.size();
-  Evaluation evaluation =
-      evaluate_models({&models.model}, models.reference ? &*models.reference : nullptr, windows,
-                      options.windows, static_cast<uint64_t>(options.seed), context)
-          .front();
-  const auto tokenizer = open_tokenizer(options.model);
-  evaluation.signature = eval_signature(windows, used, tokenizer->adds_bos());
-  return evaluation;
+  return evaluate_models({&models.model}, models.reference ? &*models.reference : nullptr, data,
+                         options.batch, static_cast<uint64_t>(options.seed), context)
+      .front();
 }
 
 }  // namespace octet

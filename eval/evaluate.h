@@ -2,6 +2,7 @@
 // reference.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,37 +11,48 @@
 #include "core/options.h"
 #include "datasets/text.h"
 #include "eval/statistics.h"
+#include "models/samples.h"
 #include "quant/load_model.h"
 
 namespace octet {
 
 struct EvalOptions : Options {
   std::string model, data, reference;
-  int64_t length = 1024, windows = 0, seed = 0;
+  int64_t length = 1024, windows = 0, batch = 0, beam = 4, seed = 0;
   std::string dtype = "float32";
   void visit(OptionVisitor& v) override;
 };
 
-/// What one model did over the windows.
+/// What one model did over the samples.
 struct Evaluation {
   std::string scheme;     ///< as loaded: "float32", "w8a8-dynamic", ...
-  std::string signature;  ///< length, windows, BOS, tail, arithmetic: two figures compare only if
-                          ///< it is the same
+  std::string signature;  ///< of the data: two figures compare only if it is the same
   Comparison scores;
   int64_t int8_gemms = 0, packed_gemms = 0, widened_tiles = 0, largest_tile_rows = 0;
   double seconds = 0;  ///< of this model's forward passes
 };
 
-/// One line that says how a perplexity was taken.
-std::string eval_signature(const TokenWindows& windows, int64_t used, bool bos);
+/// What is scored, opened once for all models: the first `used` samples of DATA.
+struct EvalData {
+  std::unique_ptr<Samples> samples;
+  int64_t used = 0;
+  std::string signature;  ///< one line that says how the samples are cut and scored
+};
+
+/// DATA as `model` reads it; text in windows of `length` tokens, of data with splits the test
+/// split. count: samples to use, 0 for all.
+EvalData open_eval_data(const std::string& model, const std::string& data, int64_t length,
+                        int64_t count);
 
 /// The text of DATA in windows of `length` as `model`'s tokenizer cuts it.
 TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length);
 
-/// Runs each model over the first `count` windows (0: all); against `reference` unless null.
+/// Runs each model over the data with the right answers given, `batch` samples at once (0: one
+/// window, or 32 of other samples); against `reference` unless null. Resamples of the standard
+/// errors are of whole windows, sentences or images; they depend on `seed`.
 std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
-                                        LoadedModel* reference, const TokenWindows& windows,
-                                        int64_t count, uint64_t seed, Context& context);
+                                        LoadedModel* reference, const EvalData& data, int64_t batch,
+                                        uint64_t seed, Context& context);
 
 /// The model of the options and, where they name one, its reference.
 struct EvalModels {

@@ -1,7 +1,7 @@
 #include "eval/words.h"
 
 #include "core/error.h"
-#include "models/tokenizers/utf8.h"
+#include "core/utf8.h"
 
 namespace octet {
 

@@ -1,6 +1,7 @@
 #include "models/samples.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include "core/hash.h"
 #include "models/data.h"
@@ -18,6 +19,12 @@ class WindowSamples : public Samples {
   int64_t size() const override { return windows_.size(); }
   int64_t length(int64_t) const override { return windows_.length(); }
   const std::string& hash() const override { return hash_; }
+  std::string signature(int64_t used) const override {
+    return fmt::format("length:{}|windows:{}/{}|bos:{}|tail:dropped({})|stride:{}",
+                       windows_.length(), used, windows_.size(),
+                       windows_.bos() ? "each window" : "no", windows_.tail(),
+                       windows_.length() - (windows_.bos() ? 1 : 0));
+  }
 
   TaskBatch batch(std::span<const int64_t> indices) const override {
     const auto rows = std::ssize(indices);
@@ -39,6 +46,10 @@ class WindowSamples : public Samples {
 };
 
 }  // namespace
+
+std::string Samples::signature(int64_t used) const {
+  return fmt::format("samples:{}/{}", used, size());
+}
 
 TaskKind task_kind(const ModelConfig& config) {
   if (config.architecture == kMarian) return TaskKind::kTranslation;

@@ -1,4 +1,5 @@
-// DATA as batches that a model reads, with targets: what calibration, evaluation and training share.
+// DATA as batches that a model reads, with targets: what calibration, evaluation and training
+// share.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -43,6 +44,9 @@ class Samples {
   virtual TaskBatch batch(std::span<const int64_t> indices) const = 0;
   /// True where Model::end works on each position alone, so that it can run on some at a time.
   virtual bool positionwise() const { return true; }
+  /// How the samples are cut and that the first `used` are taken: two scores compare only if it is
+  /// the same.
+  virtual std::string signature(int64_t used) const;
   /// SHA-256 of the content: identifies the data in provenance and resume keys.
   virtual const std::string& hash() const = 0;
 };

@@ -1,26 +1,32 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "eval/choice.h"
 #include "eval/evaluate.h"
+#include "eval/translation.h"
+#include "models/open.h"
 #include "tools/commands.h"
+#include "tools/report/table.h"
 
 namespace octet {
 namespace {
 
+constexpr int64_t kShown = 5;  // of the changed sentences; --json has all that are kept
+
+nlohmann::json counters_json(const Evaluation& e) {
+  return {{"int8_gemms", e.int8_gemms},
+          {"packed_gemms", e.packed_gemms},
+          {"widened_tiles", e.widened_tiles},
+          {"largest_tile_rows", e.largest_tile_rows}};
+}
+
 nlohmann::json to_json(const Evaluation& e, const EvalOptions& options) {
-  nlohmann::json json = {{"model", options.model},
-                         {"scheme", e.scheme},
-                         {"signature", e.signature},
-                         {"perplexity", e.scores.perplexity},
-                         {"scores", to_json(e.scores)},
-                         {"seconds", e.seconds},
-                         {"counters",
-                          {{"int8_gemms", e.int8_gemms},
-                           {"packed_gemms", e.packed_gemms},
-                           {"widened_tiles", e.widened_tiles},
-                           {"largest_tile_rows", e.largest_tile_rows}}}};
+  nlohmann::json json = {{"model", options.model},      {"scheme", e.scheme},
+                         {"signature", e.signature},    {"perplexity", e.scores.perplexity},
+                         {"scores", to_json(e.scores)}, {"seconds", e.seconds},
+                         {"counters", counters_json(e)}};
   if (e.scores.has_reference) {
     json["reference"] = options.reference;
     json["kl"] = {{"mean", e.scores.kl_mean},
@@ -33,10 +39,8 @@ nlohmann::json to_json(const Evaluation& e, const EvalOptions& options) {
   return json;
 }
 
-void print(const Evaluation& e) {
-  const Comparison& s = e.scores;
-  fmt::print("scheme      {}\nperplexity  {:.4f} +- {:.4f}\n", e.scheme, s.perplexity,
-             s.perplexity_se);
+void print(const Comparison& s) {
+  fmt::print("perplexity  {:.4f} +- {:.4f}\n", s.perplexity, s.perplexity_se);
   if (s.has_reference) {
     fmt::print("reference   {:.4f}; ln ratio {:+.5f}, 95 % interval [{:+.5f}, {:+.5f}]\n",
                s.ref_perplexity, s.ln_ratio, s.ln_ratio_low, s.ln_ratio_high);
@@ -44,6 +48,11 @@ void print(const Evaluation& e) {
                s.kl_mean, s.kl_mean_se, s.kl_p99, s.kl_p999, s.kl_max);
     fmt::print("same top-1  {:.2f} % +- {:.2f}\n", 100 * s.same_top1, 100 * s.same_top1_se);
   }
+}
+
+void print(const Evaluation& e) {
+  fmt::print("scheme      {}\n", e.scheme);
+  print(e.scores);
   fmt::print("signature   {}\n", e.signature);
   if (e.int8_gemms + e.packed_gemms > 0) {
     fmt::print(
@@ -73,23 +82,68 @@ nlohmann::json to_json(const ChoiceEvaluation& e, const EvalOptions& options) {
   return json;
 }
 
+void print(const TaskScore& s) {
+  fmt::print("{:<10}  {:.2f}, 95 % interval [{:.2f}, {:.2f}]\n", s.metric, s.value, s.low, s.high);
+  if (!s.has_reference()) return;
+  fmt::print("  reference {:.2f}; {:+.2f}, 95 % interval [{:+.2f}, {:+.2f}], p = {:.4f}: {}\n",
+             s.reference, s.delta, s.delta_low, s.delta_high, s.p_value,
+             !s.significant() ? "not more than chance"
+             : s.lost()       ? "a loss"
+                              : "a gain");
+  fmt::print("  {} of {} outputs changed: {} better, {} worse\n", s.changed, s.total, s.better,
+             s.worse);
+}
+
+void print(const TranslationEvaluation& e) {
+  fmt::print("scheme      {}\n", e.scores.scheme);
+  for (const TaskScore& score : e.scores.scores) print(score);
+  print(*e.scores.comparison);
+  for (const OutputExample& example : e.scores.examples) {
+    if (&example - e.scores.examples.data() == kShown) break;
+    fmt::print(
+        "sentence {} (BLEU {:.1f} -> {:.1f})\n  source    {}\n  target    {}\n"
+        "  reference {}\n  output    {}\n",
+        example.index + 1, example.reference_score, example.score, printable(example.source),
+        printable(example.target), printable(example.reference), printable(example.output));
+  }
+  fmt::print("speed       {:.1f} sentences/s\n",
+             static_cast<double>(e.outputs.size()) / std::max(e.seconds, 1e-9));
+  for (const TaskScore& score : e.scores.scores)
+    fmt::print("signature   {}|{}\n", score.metric, score.signature);
+  fmt::print("            {}\n", e.scores.signature);
+}
+
+nlohmann::json to_json(const TranslationEvaluation& e, const EvalOptions& options) {
+  nlohmann::json json = to_json(e.scores);
+  json["model"] = options.model;
+  if (!options.reference.empty()) json["reference"] = options.reference;
+  json["seconds"] = e.seconds;
+  json["target_tokens"] = e.target_tokens;
+  json["outputs"] = e.outputs;
+  json["counters"] = counters_json(e.forced);
+  return json;
+}
+
 class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
   std::string summary() const override {
-    return "perplexity or multiple-choice accuracy of a model, also against a reference";
+    return "perplexity, multiple-choice accuracy or BLEU of a model, also against a reference";
   }
   std::vector<std::string> examples() const override {
     return {"octet eval model-fp16 --data test.txt --length 1024",
             "octet eval model-w8a8 --data test.txt --reference model-fp16 --json",
-            "octet eval model-w8a8 --data choice:questions.jsonl --reference model-fp16"};
+            "octet eval model-w8a8 --data choice:questions.jsonl --reference model-fp16",
+            "octet eval marian-w8a8 --data parallel:test.en,test.de --reference marian --beam 4"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     require_option(options_.data, "data", "what to score");
-    const bool choice = parse_data_spec(options_.data).kind == DataKind::kChoice;
-    return choice ? show(evaluate_choices(options_, context), common)
-                  : show(evaluate(options_, context), common);
+    if (parse_data_parts(options_.data).front().kind == DataKind::kChoice)
+      return show(evaluate_choices(options_, context), common);
+    if (task_kind(open_config(options_.model)) == TaskKind::kTranslation)
+      return show(evaluate_translation(options_, context), common);
+    return show(evaluate(options_, context), common);
   }
 
  private:

@@ -62,13 +62,13 @@ class SmolLM2SchemesOracle : public testing::TestWithParam<const char*> {};
 
 TEST_P(SmolLM2SchemesOracle, CountersProveTheScheme) {
   const std::string scheme = GetParam();
-  const TokenWindows windows = open_windows(smollm2_quantized(scheme), english(), 256);
+  const EvalData data = open_eval_data(smollm2_quantized(scheme), english(), 256, 2);
   Log log(true);
   StopToken stop;
   Context context{log, stop, "cpu", 0};
   LoadedModel model = load_model(smollm2_quantized(scheme));
   EXPECT_EQ(model.scheme, scheme);
-  const Evaluation ours = evaluate_models({&model}, nullptr, windows, 2, 0, context).front();
+  const Evaluation ours = evaluate_models({&model}, nullptr, data, 0, 0, context).front();
   const bool integer = scheme != "w8a16";
   EXPECT_EQ(integer ? ours.int8_gemms : ours.packed_gemms, 2 * 120);
   EXPECT_EQ(integer ? ours.packed_gemms : ours.int8_gemms, 0);

@@ -98,8 +98,8 @@ class Pipeline {
 
   json eval_stage() {
     context_.log.info(fmt::format("[3/4] eval: float32 and {} schemes", schemes_.size()));
-    const TokenWindows windows =
-        open_windows(options_.model, options_.eval_data, options_.eval_length);
+    const EvalData data =
+        open_eval_data(options_.model, options_.eval_data, options_.eval_length, options_.windows);
     LoadedModel reference = load_model(options_.model, {at::kFloat, context_.device, true});
     std::vector<LoadedModel> models;
     for (const std::string& scheme : schemes_) {
@@ -107,17 +107,13 @@ class Pipeline {
     }
     std::vector<LoadedModel*> all = {&reference};
     for (LoadedModel& model : models) all.push_back(&model);
-    const auto evaluations = evaluate_models(all, &reference, windows, options_.windows,
-                                             static_cast<uint64_t>(options_.seed), context_);
-    const int64_t used =
-        options_.windows > 0 ? std::min(options_.windows, windows.size()) : windows.size();
+    const auto evaluations =
+        evaluate_models(all, &reference, data, 0, static_cast<uint64_t>(options_.seed), context_);
     json scores = json::object();
     for (size_t i = 0; i < evaluations.size(); ++i) {
       scores[i == 0 ? "float32" : schemes_[i - 1]] = to_json(evaluations[i].scores);
     }
-    return {
-        {"signature", eval_signature(windows, used, open_tokenizer(options_.model)->adds_bos())},
-        {"scores", scores}};
+    return {{"signature", data.signature}, {"scores", scores}};
   }
 
   json bench_stage() {
