@@ -206,12 +206,11 @@ ModelConfig parse_marian(const Fields& fields) {
   }
   check_widths(fields, c);
   if (!fields.flag("share_encoder_decoder_embeddings", true) ||
-      fields.size("decoder_vocab_size", c.vocab) != c.vocab ||
-      !fields.flag("tie_word_embeddings", true)) {
-    fields.fail("separate embeddings of source, target or head",
-                "one embedding for all three, as in most OPUS-MT models");
+      fields.size("decoder_vocab_size", c.vocab) != c.vocab) {
+    fields.fail("separate embeddings of source and target",
+                "one embedding for both, as in most OPUS-MT models");
   }
-  c.tied = true;
+  c.tied = fields.flag("tie_word_embeddings", true);
   c.attention_bias = c.output_bias = c.mlp_bias = true;
   c.activation = fields.text("activation_function");
   if (!is_activation(c.activation)) {
