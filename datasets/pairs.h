@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "core/log.h"
 #include "datasets/data_spec.h"
 
 namespace octet {
@@ -14,9 +15,10 @@ struct SentencePair {
 };
 
 /// All pairs of DATA, part by part, in the files' order: `parallel:SRC,TGT` (line i of one file
-/// belongs to line i of the other) and `gettext:LANG[:DIR]` (English to LANG). `split` is taken of
-/// parts that have splits and name none. Error for files of different length, an empty file or an
-/// empty catalogue; UsageError for other kinds of data.
-std::vector<SentencePair> read_pairs(const std::string& data, Split split);
+/// belongs to line i of the other; where one is empty, both are left out) and `gettext:LANG[:DIR]`
+/// (English to LANG). `split` is taken of parts that have splits and name none. Error for files of
+/// different length, an empty file or an empty catalogue; UsageError for other kinds of data. `log`
+/// is told how many pairs the catalogues gave and which were passed over.
+std::vector<SentencePair> read_pairs(const std::string& data, Split split, Log* log = nullptr);
 
 }  // namespace octet

@@ -140,7 +140,7 @@ std::vector<ChoiceItem> read_choices(const DataSpec& spec, uint64_t limit) {
 std::string read_text(const DataSpec& spec, const RenderFunction& render, uint64_t limit) {
   switch (spec.kind) {
     case DataKind::kText:
-      break;
+      return read_bytes(spec, limit);
     case DataKind::kJsonl:
       return read_jsonl(spec, render, limit);
     case DataKind::kChoice: {
@@ -151,8 +151,9 @@ std::string read_text(const DataSpec& spec, const RenderFunction& render, uint64
       }
       return all;
     }
+    default:
+      refuse_kind(spec, "text:FILE, jsonl:FILE, choice:FILE or plain FILE");
   }
-  return read_bytes(spec, limit);
 }
 
 }  // namespace octet

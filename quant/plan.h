@@ -13,6 +13,7 @@ namespace octet {
 /// How the input of one site is quantized in w8a8-static.
 struct StaticInput {
   double range = 0;        ///< of the tensor, in its units
+  double absmax = 0;       ///< largest magnitude that calibration saw
   bool per_token = false;  ///< no one scale serves: quantize per token
   std::string reason;      ///< of per_token
 };

@@ -25,14 +25,16 @@ StaticInput choose_input(const SiteStatistics& site, RangeMethod method,
   const double usual = find_range(site.tokens, RangeMethod::kPercentile, 99.0);
   const double largest = site.values.absmax();
   if (options.outlier_ratio > 0 && usual > 0 && largest > options.outlier_ratio * usual) {
-    return {0, true,
+    return {0, largest, true,
             fmt::format("input quantized per token: its largest value {:.4g} is {:.0f} times the "
                         "99th percentile "
                         "of token maxima",
                         largest, largest / usual)};
   }
-  return {find_range(site.values, method, options.percentile), false, ""};
+  return {find_range(site.values, method, options.percentile), largest, false, ""};
 }
+
+}  // namespace
 
 StaticInputs static_inputs(const QuantizeOptions& options) {
   if (options.calib.empty()) {
@@ -55,6 +57,8 @@ StaticInputs static_inputs(const QuantizeOptions& options) {
   for (const auto& [name, site] : store.sites) inputs[name] = choose_input(site, method, options);
   return inputs;
 }
+
+namespace {
 
 bool needs_calibration(const PlanRules& rules) {
   const auto is_static = [](const Scheme& scheme) {

@@ -21,4 +21,8 @@ struct QuantizeJob {
 /// is written.
 QuantizeJob make_job(const QuantizeOptions& options);
 
+/// How options.range chooses the inputs of every site in options.calib, by site name. Error for a
+/// store that is not whole or belongs to another model.
+StaticInputs static_inputs(const QuantizeOptions& options);
+
 }  // namespace octet

@@ -106,8 +106,8 @@ TEST(Plan, StaticSitesTakeTheirRanges) {
   PlanRules r = rules("w8a16");
   r.layers = {parse_layer_rule(".*o_proj=w8a8-static")};
   EXPECT_THROW(plan_of(r), Error);
-  auto plan = plan_of(r, {{"model.layers.0.self_attn.o_proj", {2.5, false, ""}},
-                          {"model.layers.1.self_attn.o_proj", {0, true, "outliers"}}});
+  auto plan = plan_of(r, {{"model.layers.0.self_attn.o_proj", {2.5, 3.0, false, ""}},
+                          {"model.layers.1.self_attn.o_proj", {0, 0, true, "outliers"}}});
   EXPECT_EQ(plan["model.layers.0.self_attn.o_proj"].input_range, 2.5);
   EXPECT_EQ(plan["model.layers.1.self_attn.o_proj"].scheme.name, "w8a8-dynamic");
   EXPECT_EQ(plan["model.layers.1.self_attn.o_proj"].reason, "outliers");

@@ -1,4 +1,4 @@
-#include "models/tokenizers/utf8.h"
+#include "core/utf8.h"
 
 #include <algorithm>
 #include <cstring>
