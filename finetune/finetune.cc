@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "eval/memory.h"
+#include "finetune/initial_weights.h"
 #include "finetune/memory_plan.h"
 #include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
@@ -26,23 +27,14 @@ at::ScalarType scalar_type(cpu::FloatType type) {
   return type == cpu::FloatType::kF16 ? at::kHalf : at::kBFloat16;
 }
 
-nlohmann::json stage_key(const FinetuneOptions& options) {
+nlohmann::json stage_key(const FinetuneOptions& options, const SampledTask& task) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
   }
   key.update(input_identity(options.quantize.model, options.quantize.calib));
+  key.update(data_identity(task));
   return key;
-}
-
-TextOptions text_options(const FinetuneOptions& o) {
-  return {o.quantize.model,
-          o.data,
-          o.eval_data,
-          o.length,
-          o.batch,
-          o.eval_windows,
-          static_cast<uint64_t>(o.trainer.seed)};
 }
 
 // Student and teacher over the same source.
@@ -74,7 +66,7 @@ Models open_models(const FinetuneOptions& options, const QuantizeJob& job, const
 
 // The leaves of fake-quantized sites, or all.
 std::vector<Parameter> chosen(const FinetuneOptions& options, Models& models) {
-  if (options.tune == "all") return models.student->parameters();
+  if (options.tune == "all") return trainable(models.student->parameters());
   if (options.tune != "linears") {
     throw UsageError(fmt::format("--tune {}", options.tune), "linears or all",
                      "linears keeps embeddings, norms and head as they are");
@@ -98,25 +90,28 @@ MemoryPlan memory_of(const FinetuneOptions& options, const QuantizeJob& job) {
   question.trained = options.tune == "all" ? question.all : question.coded;
   question.teacher = true;
   question.bfloat16 = options.trainer.precision == "bfloat16";
-  question.tokens = options.batch * options.length;
+  question.tokens = options.largest_batch();
   return plan_memory(model->topology(), question);
 }
 
-std::string verdict(const FinetuneOptions& options, const TrainResult& result) {
+std::string verdict(const FinetuneOptions& options, TaskKind kind, const TrainResult& result) {
   const double before = result.eval[0].kl, after = result.eval[result.best].kl;
+  const Wording words = wording(kind);
   if (result.steps == 0 && options.trainer.steps > 0) {
     return fmt::format(
-        "nothing to be won: quantization alone has a mean KL of {:.6f} nats on unseen text, not "
+        "nothing to be won: quantization alone has a mean KL of {:.6f} nats {} on unseen {}, not "
         "above --enough {}; written untrained",
-        before, options.enough);
+        before, words.unit, words.unseen, options.enough);
   }
   if (result.best == 0) {
     return fmt::format(
-        "no evaluation was better than quantization alone (mean KL {:.6f} nats); written untrained",
-        before);
+        "no evaluation was better than quantization alone (mean KL {:.6f} nats {} on unseen {}); "
+        "written untrained",
+        before, words.unit, words.unseen);
   }
-  return fmt::format("mean KL on unseen text {:.6f} -> {:.6f} nats ({:+.0f} %), best after step {}",
-                     before, after, 100 * (after / before - 1), result.eval[result.best].step);
+  return fmt::format(
+      "mean KL on unseen {} {:.6f} -> {:.6f} nats {} ({:+.0f} %), best after step {}", words.unseen,
+      before, after, words.unit, 100 * (after / before - 1), result.eval[result.best].step);
 }
 
 void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& job, Models& models,
@@ -137,11 +132,7 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
 
 void FinetuneOptions::visit(OptionVisitor& v) {
   quantize.visit(v);
-  v.field("data", "text to train on: FILE, text:FILE or jsonl:FILE", data);
-  v.field("eval-data", "text to judge by, not trained on", eval_data);
-  v.field("length", "tokens in a window", length);
-  v.field("batch", "windows in a batch", batch);
-  v.field("eval-windows", "windows of --eval-data that are scored, 0 for all", eval_windows);
+  visit_data(v);
   v.field("tune", "linears (the quantized layers alone) or all (embeddings, norms, head, too)",
           tune);
   v.field("learn-scales", "learn the scales of weights and static activations, too", learn_scales);
@@ -157,9 +148,10 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   result.memory = memory_of(options, job);
   if (options.plan) return result;
   result.directory = options.quantize.out;
-  const LanguageTask task = open_language_task(text_options(options));
+  const SampledTask task =
+      open_task(options.quantize.model, options, static_cast<uint64_t>(options.trainer.seed));
   const std::unique_ptr<World> world = join_world(world_options);
-  TrainStage stage(options.quantize.out, stage_key(options), *world);
+  TrainStage stage(options.quantize.out, stage_key(options, task), *world);
   result.reused = stage.complete();
   if (result.reused) {
     result.verdict = stage.finished_verdict(kCurve);
@@ -175,7 +167,8 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   setup.folder = stage.folder();
   setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
   result.training = train(setup, options.trainer, context);
-  result.verdict = verdict(options, result.training);
+  result.verdict =
+      verdict(options, task_kind(open_config(options.quantize.model)), result.training);
   if (stage.directory() != nullptr) {
     write_result(options, *stage.directory(), job, models, setup.parameters, result, context);
     stage.remove_leftovers();

@@ -3,16 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "finetune/sampled_task.h"
 #include "finetune/trainer.h"
 #include "quant/quantize.h"
 
 namespace octet {
 
-struct FinetuneOptions : Options {
+struct FinetuneOptions : Options, TrainingData {
   QuantizeOptions quantize;  ///< what is trained is what `octet quantize` would write
   TrainerOptions trainer;
-  std::string data, eval_data;
-  int64_t length = 256, batch = 4, eval_windows = 32;
   std::string tune = "linears";
   bool learn_scales = false, plan = false;
   double enough = 1e-4;

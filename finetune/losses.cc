@@ -57,8 +57,14 @@ struct Collected {
 
 }  // namespace
 
-void LossSums::add(const LossSums& other) {
-  loss += other.loss, nll += other.nll, kl += other.kl, tokens += other.tokens;
+LossSums LossSums::read(const at::Tensor& sums) {
+  const at::Tensor host = sums.to(at::kCPU);
+  const auto* values = host.const_data_ptr<double>();
+  return {values[0], values[1], values[2], static_cast<int64_t>(values[3])};
+}
+
+at::Tensor no_sums(at::Device device) {
+  return at::zeros({4}, at::TensorOptions(at::kDouble).device(device));
 }
 
 LossOptions parse_loss(const std::string& name) {
@@ -70,9 +76,9 @@ LossOptions parse_loss(const std::string& name) {
   throw UsageError(fmt::format("--loss {}", name), "ce, kl or both", "choose one of them");
 }
 
-LossSums position_losses(const at::Tensor& logits, const at::Tensor& teacher,
-                         const at::Tensor& targets, const LossOptions& options,
-                         at::Tensor* gradient) {
+at::Tensor position_losses(const at::Tensor& logits, const at::Tensor& teacher,
+                           const at::Tensor& targets, const LossOptions& options,
+                           at::Tensor* gradient) {
   const at::NoGradGuard no_gradients;
   const double ce = options.cross_entropy, smoothing = options.label_smoothing;
   const double kl = teacher.defined() ? options.divergence : 0;
@@ -81,20 +87,19 @@ LossSums position_losses(const at::Tensor& logits, const at::Tensor& teacher,
   const at::Tensor ids = targets.clamp_min(0).unsqueeze(1);
   const at::Tensor log_p = at::log_softmax(logits, 1, at::kFloat);
   const auto sum = [&](const at::Tensor& column) {
-    return (column * rows.squeeze(1)).sum(at::kDouble).item<double>();
+    return (column * rows.squeeze(1)).sum(at::kDouble);
   };
-  LossSums sums;
-  sums.tokens = scored.sum().item<int64_t>();
-  sums.nll = -sum(log_p.gather(1, ids).squeeze(1));
-  sums.loss = ce * (1 - smoothing) * sums.nll;
-  if (ce != 0 && smoothing != 0) sums.loss -= ce * smoothing * sum(log_p.mean(1));
+  const at::Tensor nll = -sum(log_p.gather(1, ids).squeeze(1));
+  at::Tensor divergence = at::zeros_like(nll), loss = nll * (ce * (1 - smoothing));
+  if (ce != 0 && smoothing != 0) loss -= sum(log_p.mean(1)) * (ce * smoothing);
   at::Tensor p_teacher;
   if (teacher.defined()) {
     const at::Tensor log_teacher = at::log_softmax(teacher, 1, at::kFloat);
     p_teacher = log_teacher.exp();
-    sums.kl = sum((p_teacher * (log_teacher - log_p)).sum(1));
-    sums.loss += kl * sums.kl;
+    divergence = sum((p_teacher * (log_teacher - log_p)).sum(1));
+    loss += divergence * kl;
   }
+  const at::Tensor sums = at::stack({loss, nll, divergence, scored.sum().to(at::kDouble)});
   if (gradient == nullptr) return sums;
   at::Tensor g = log_p.exp().mul_(ce + kl);
   if (kl != 0) g.sub_(p_teacher, kl);
@@ -106,13 +111,13 @@ LossSums position_losses(const at::Tensor& logits, const at::Tensor& teacher,
   return sums;
 }
 
-LossSums chunked_loss(const Runner& student, Hidden& hidden, const Runner& teacher,
-                      Hidden* teacher_hidden, const at::Tensor& targets, bool positionwise,
-                      const LossOptions& options, bool backward, double scale) {
+at::Tensor chunked_loss(const Runner& student, Hidden& hidden, const Runner& teacher,
+                        Hidden* teacher_hidden, const at::Tensor& targets, bool positionwise,
+                        const LossOptions& options, bool backward, double scale) {
   const int64_t length = hidden.x.size(1), rows = hidden.x.size(0);
   const int64_t fitting = options.chunk_bytes / (4 * rows * classes(student));
   const int64_t step = positionwise ? std::clamp<int64_t>(fitting, 1, length) : length;
-  LossSums sums;
+  at::Tensor sums = no_sums(hidden.x.device());
   Collected collected;
   for (int64_t first = 0; first < length; first += step) {
     const int64_t count = std::min(step, length - first);
@@ -127,7 +132,7 @@ LossSums chunked_loss(const Runner& student, Hidden& hidden, const Runner& teach
     Hidden part = slice(hidden, first, count, backward);
     const at::Tensor logits = flat_logits(student, part);
     at::Tensor gradient;
-    sums.add(position_losses(logits, expected, wanted, options, backward ? &gradient : nullptr));
+    sums += position_losses(logits, expected, wanted, options, backward ? &gradient : nullptr);
     if (!backward || !logits.requires_grad()) continue;
     torch::autograd::backward({logits}, {gradient.mul_(scale).to(logits.scalar_type())});
     collected.take(part);

@@ -15,8 +15,12 @@ struct LossSums {
   double nll = 0;   ///< -log p(target)
   double kl = 0;    ///< KL(teacher || student); 0 without a teacher
   int64_t tokens = 0;
-  void add(const LossSums& other);
+  /// The same as float64 [4] on a device, in this order: sums are added there, and read once.
+  static LossSums read(const at::Tensor& sums);
 };
+
+/// Zeros for LossSums::read.
+at::Tensor no_sums(at::Device device);
 
 /// What is minimised: cross_entropy * (smoothed cross-entropy) + divergence * KL(teacher ||
 /// student), at temperature 1.
@@ -30,10 +34,11 @@ struct LossOptions {
 LossOptions parse_loss(const std::string& name);
 
 /// logits [N, V] of any float type, targets int64 [N]; teacher: logits of the same shape, or
-/// undefined. gradient, unless null: d loss / d logits, float32 [N, V].
-LossSums position_losses(const at::Tensor& logits, const at::Tensor& teacher,
-                         const at::Tensor& targets, const LossOptions& options,
-                         at::Tensor* gradient);
+/// undefined. gradient, unless null: d loss / d logits, float32 [N, V]. The sums as LossSums reads
+/// them, on the device of the logits, which is not waited for.
+at::Tensor position_losses(const at::Tensor& logits, const at::Tensor& teacher,
+                           const at::Tensor& targets, const LossOptions& options,
+                           at::Tensor* gradient);
 
 /// A model with what runs it.
 struct Runner {
@@ -43,9 +48,9 @@ struct Runner {
 };
 
 /// Ends `student` (a Hidden behind the last block) chunk by chunk. backward: also adds gradient *
-/// scale to every leaf behind it. `teacher` may be null.
-LossSums chunked_loss(const Runner& student, Hidden& hidden, const Runner& teacher,
-                      Hidden* teacher_hidden, const at::Tensor& targets, bool positionwise,
-                      const LossOptions& options, bool backward, double scale);
+/// scale to every leaf behind it. `teacher` may be null. The sums as position_losses gives them.
+at::Tensor chunked_loss(const Runner& student, Hidden& hidden, const Runner& teacher,
+                        Hidden* teacher_hidden, const at::Tensor& targets, bool positionwise,
+                        const LossOptions& options, bool backward, double scale);
 
 }  // namespace octet

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <map>
 #include <numbers>
 
 #include "core/error.h"
@@ -13,7 +14,7 @@ namespace octet {
 namespace {
 
 bool decays(Parameter::Kind kind) {
-  return kind == Parameter::Kind::kWeight || kind == Parameter::Kind::kEmbedding;
+  return kind == Parameter::Kind::kWeight;
 }
 
 }  // namespace
@@ -46,37 +47,47 @@ void AdamW::zero_gradients() {
   for (Parameter& p : parameters_) p.leaf.mutable_grad() = at::Tensor();
 }
 
-double AdamW::clip_gradients() {
+at::Tensor AdamW::clip_gradients() {
   const at::NoGradGuard no_gradients;
-  std::vector<at::Tensor> norms;
+  std::vector<at::Tensor> gradients;
   for (const Parameter& p : parameters_) {
-    if (p.leaf.grad().defined()) norms.push_back(at::linalg_vector_norm(p.leaf.grad()));
+    if (p.leaf.grad().defined()) gradients.push_back(p.leaf.grad());
   }
-  if (norms.empty()) return 0;
-  const double norm = at::linalg_vector_norm(at::stack(norms)).item<double>();
-  if (options_.clip > 0 && norm > options_.clip) {
-    for (Parameter& p : parameters_) {
-      if (p.leaf.grad().defined()) p.leaf.mutable_grad().mul_(options_.clip / norm);
-    }
+  if (gradients.empty()) return at::zeros({});
+  const at::Tensor norm = at::linalg_vector_norm(at::stack(at::_foreach_norm(gradients, 2)));
+  // Times 1 where the norm is small enough; a norm that is not finite stays visible.
+  if (options_.clip > 0) {
+    at::_foreach_mul_(gradients, options_.clip / norm.clamp_min(options_.clip));
   }
   return norm;
 }
 
+// Leaves with one rate and one decay are moved by one call.
 void AdamW::step(int64_t step, int64_t steps) {
   const at::NoGradGuard no_gradients;
   const double rate = rate_at(options_, step, steps);
+  std::map<std::pair<double, double>, std::vector<size_t>> groups;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    Parameter& p = parameters_[i];
-    if (!p.leaf.grad().defined()) continue;
+    const Parameter& p = parameters_[i];
     const bool scale = p.kind == Parameter::Kind::kScale;
+    if (!p.leaf.grad().defined()) continue;
+    groups[{(scale ? options_.scale_lr : options_.lr) * rate,
+            decays(p.kind) ? options_.weight_decay : 0.0}]
+        .push_back(i);
+  }
+  for (const auto& [numbers, members] : groups) {
+    std::vector<at::Tensor> leaves, gradients, first, second;
+    for (const size_t i : members) {
+      leaves.push_back(parameters_[i].leaf), gradients.push_back(parameters_[i].leaf.grad());
+      first.push_back(first_[i]), second.push_back(second_[i]);
+    }
     const at::Tensor count =
-        at::full({}, static_cast<double>(step + 1), p.leaf.options().requires_grad(false));
-    at::_fused_adamw_({p.leaf}, {p.leaf.grad()}, {first_[i]}, {second_[i]}, {}, {count},
-                      (scale ? options_.scale_lr : options_.lr) * rate, options_.beta1,
-                      options_.beta2, decays(p.kind) ? options_.weight_decay : 0.0,
-                      options_.epsilon, false, false);
+        at::full({}, static_cast<double>(step + 1), leaves.front().options().requires_grad(false));
+    at::_fused_adamw_(leaves, gradients, first, second, {},
+                      std::vector<at::Tensor>(leaves.size(), count), numbers.first, options_.beta1,
+                      options_.beta2, numbers.second, options_.epsilon, false, false);
     // The fused kernel does not tell those who hold what follows from the leaf.
-    p.leaf.unsafeGetTensorImpl()->bump_version();
+    for (const at::Tensor& leaf : leaves) leaf.unsafeGetTensorImpl()->bump_version();
   }
 }
 

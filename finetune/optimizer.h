@@ -16,7 +16,7 @@ struct OptimizerOptions {
   int64_t warmup = 0;               ///< steps over which the rate rises linearly
   std::string schedule = "cosine";  ///< behind them: cosine (to a tenth), inverse-sqrt or constant
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double weight_decay = 0;  ///< of weights and tables, not of norms, biases and scales
+  double weight_decay = 0;  ///< of matrices alone, not of tables, norms, biases and scales
   double clip = 1;          ///< largest norm of all gradients together; 0: any
 };
 
@@ -29,8 +29,9 @@ class AdamW {
  public:
   AdamW(std::vector<Parameter> parameters, OptimizerOptions options);
   void zero_gradients();
-  /// Norm of all gradients together, before it is clipped to options.clip.
-  double clip_gradients();
+  /// Norm of all gradients together, before it is clipped to options.clip: float32 [] on their
+  /// device, which is not waited for.
+  at::Tensor clip_gradients();
   void step(int64_t step, int64_t steps);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }

@@ -25,6 +25,7 @@ std::map<std::string, at::Tensor> tensors_of(const RunState& state, const AdamW&
     tensors["first." + p.name] = optimizer.first()[i];
     tensors["second." + p.name] = optimizer.second()[i];
     tensors["best." + p.name] = state.best[i];
+    if (!state.mean.empty()) tensors["mean." + p.name] = state.mean[i];
   }
   return tensors;
 }

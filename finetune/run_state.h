@@ -12,12 +12,13 @@ struct RunState {
   TrainResult result;
   int64_t worse = 0;             ///< evaluations in a row without a better one
   std::vector<at::Tensor> best;  ///< values of the leaves at the best evaluation, on the CPU
+  std::vector<at::Tensor> mean;  ///< running mean of the leaves beside them, or empty
 };
 
 void save_state(const std::filesystem::path& file, const RunState& state, const AdamW& optimizer);
 
-/// Fills leaves, moments and `state`; false when there is no such file. Error when it does not
-/// belong to these leaves.
+/// Fills leaves, moments and `state`, whose running mean has its shapes already or is empty; false
+/// when there is no such file. Error when it does not belong to these leaves.
 bool load_state(const std::filesystem::path& file, RunState& state, AdamW& optimizer);
 
 }  // namespace octet

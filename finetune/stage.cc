@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/json.h"
-#include "models/data.h"
 #include "quant/export/stream_writer.h"
 
 namespace octet {
@@ -40,14 +39,23 @@ void write_curve(const std::filesystem::path& file, const FinetuneResult& result
   write_file(file, curve.dump(1) + "\n");
 }
 
-LanguageTask open_language_task(const TextOptions& options) {
-  require_option(options.data, "data", "a text to train on");
-  require_option(options.eval_data, "eval-data", "a text to judge by, not trained on");
-  const auto windows = [&](const std::string& data) {
-    return cut_windows(options.model, open_text(options.model, data), options.length);
-  };
-  return {windows(options.data), windows(options.eval_data), options.batch, options.eval_windows,
-          options.seed};
+Wording wording(TaskKind kind) {
+  if (kind == TaskKind::kTranslation) return {"sentences", "a token"};
+  if (kind == TaskKind::kVision) return {"images", "an image"};
+  return {"text", "a token"};
+}
+
+nlohmann::json data_identity(const SampledTask& task) {
+  return {{"data_sha256", task.train_samples().hash()},
+          {"eval_data_sha256", task.eval_samples().hash()}};
+}
+
+SampledTask open_task(const std::string& model, const TrainingData& data, uint64_t seed) {
+  require_option(data.data, "data", "data to train on");
+  require_option(data.eval_data, "eval-data", "data to judge by, not trained on");
+  return {open_samples(model, data.data, Split::kTrain, data.length),
+          open_samples(model, data.eval_data, Split::kValid, data.length), data.limits(seed),
+          data.eval_samples};
 }
 
 }  // namespace octet

@@ -6,7 +6,7 @@
 
 #include "core/files.h"
 #include "finetune/finetune.h"
-#include "finetune/language_task.h"
+#include "finetune/sampled_task.h"
 
 namespace octet {
 
@@ -33,12 +33,16 @@ class TrainStage {
 void write_curve(const std::filesystem::path& file, const FinetuneResult& result,
                  const Options& options);
 
-/// DATA and EVAL as windows of `model`'s tokens.
-struct TextOptions {
-  std::string model, data, eval_data;
-  int64_t length, batch, eval_windows;
-  uint64_t seed;
+/// What a verdict calls the evaluation data, and what it counts in them.
+struct Wording {
+  const char *unseen, *unit;
 };
-LanguageTask open_language_task(const TextOptions& options);
+Wording wording(TaskKind kind);
+
+/// Of a resume key: hashes of what `task` trains on and is judged by.
+nlohmann::json data_identity(const SampledTask& task);
+
+/// --data and --eval-data of a stage as `model` reads them.
+SampledTask open_task(const std::string& model, const TrainingData& data, uint64_t seed);
 
 }  // namespace octet

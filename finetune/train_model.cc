@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/version.h"
 #include "eval/memory.h"
+#include "finetune/initial_weights.h"
 #include "finetune/memory_plan.h"
 #include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
@@ -21,7 +22,7 @@ namespace {
 
 constexpr const char* kCurve = "octet-train.json";
 
-nlohmann::json stage_key(const TrainModelOptions& options) {
+nlohmann::json stage_key(const TrainModelOptions& options, const SampledTask& task) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
@@ -33,27 +34,19 @@ nlohmann::json stage_key(const TrainModelOptions& options) {
   } else {
     key.update(input_identity(options.model, ""));
   }
+  key.update(data_identity(task));
   return key;
 }
 
-std::shared_ptr<WeightSource> start(const TrainModelOptions& options, const Topology& topology) {
+std::shared_ptr<WeightSource> start(const TrainModelOptions& options, const ModelConfig& config,
+                                    const Topology& topology) {
   if (options.init == "weights") return open_weights(options.model);
   if (options.init != "random") {
     throw UsageError(fmt::format("--init {}", options.init), "random or weights",
                      "weights goes on from the checkpoint in MODEL");
   }
-  auto tensors =
-      random_tensors(topology, static_cast<uint64_t>(options.trainer.seed), options.deviation);
-  for (const Norm& norm : topology.norms) {
-    tensors.at(norm.name + ".weight").fill_(1);
-    if (!norm.rms) tensors.at(norm.name + ".bias").zero_();
-  }
-  for (const Site& site : topology.sites) {
-    for (const Matrix& matrix : site.matrices) {
-      if (matrix.bias) tensors.at(matrix.name + ".bias").zero_();
-    }
-  }
-  return std::make_shared<MapSource>(std::move(tensors));
+  return initial_weights(topology, config, static_cast<uint64_t>(options.trainer.seed),
+                         options.deviation);
 }
 
 // Every tensor of the topology in the dtype that config.json names, float16 where it names none.
@@ -94,7 +87,7 @@ void write_result(const TrainModelOptions& options, StageDir& stage, const Model
 MemoryPlan memory_of(const TrainModelOptions& options, const Topology& topology) {
   MemoryQuestion question;
   question.all = question.trained = parameter_count(topology);
-  question.tokens = options.batch * options.length;
+  question.tokens = options.largest_batch();
   return plan_memory(topology, question);
 }
 
@@ -112,6 +105,7 @@ void check(const TrainModelOptions& options, const ModelConfig& config) {
 }  // namespace
 
 TrainModelOptions::TrainModelOptions() {
+  batch = 8;
   trainer.loss = "ce", trainer.lr = 3e-4, trainer.weight_decay = 0.01;
   trainer.warmup = 100, trainer.steps = 2000, trainer.eval_every = 200, trainer.save_every = 200;
 }
@@ -120,12 +114,10 @@ void TrainModelOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a directory with config.json and a tokenizer; weights only with --init",
                model);
   v.field("init", "random, or weights to go on from those in MODEL", init);
-  v.field("deviation", "of random weights", deviation);
-  v.field("data", "text to train on: FILE, text:FILE or jsonl:FILE", data);
-  v.field("eval-data", "text to judge by, not trained on", eval_data);
-  v.field("length", "tokens in a window", length);
-  v.field("batch", "windows in a batch", batch);
-  v.field("eval-windows", "windows of --eval-data that are scored, 0 for all", eval_windows);
+  v.field("deviation",
+          "of random weights; 0: as suits the architecture (Glorot's for translation, else 0.02)",
+          deviation);
+  visit_data(v);
   trainer.visit(v);
   v.field("out", "directory to write", out);
   v.field("max-memory", "GiB that writing may use beside what is trained", max_memory);
@@ -141,31 +133,31 @@ FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions&
   result.memory = memory_of(options, model->topology());
   if (options.plan) return result;
   result.directory = options.out;
-  const LanguageTask task = open_language_task({options.model, options.data, options.eval_data,
-                                                options.length, options.batch, options.eval_windows,
-                                                static_cast<uint64_t>(options.trainer.seed)});
+  const SampledTask task =
+      open_task(options.model, options, static_cast<uint64_t>(options.trainer.seed));
   const std::unique_ptr<World> world = join_world(world_options);
-  TrainStage stage(options.out, stage_key(options), *world);
+  TrainStage stage(options.out, stage_key(options, task), *world);
   result.reused = stage.complete();
   if (result.reused) {
     result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
   const at::Device device = open_device(context.device);
-  Executor executor(model->topology(), start(options, model->topology()),
+  Executor executor(model->topology(), start(options, config, model->topology()),
                     float_factory(at::kFloat, device), {at::kFloat, device, false});
   executor.load_all();
   TrainSetup setup;
   setup.student = {model.get(), &executor};
-  setup.parameters = executor.parameters();
+  setup.parameters = trainable(executor.parameters());
   setup.task = &task;
   setup.world = world.get();
   setup.folder = stage.folder();
   result.training = train(setup, options.trainer, context);
+  const Wording words = wording(task_kind(config));
   const CurvePoint& best = result.training.eval[result.training.best];
   result.verdict =
-      fmt::format("nll on unseen text {:.4f} -> {:.4f} nats a token, best after step {}",
-                  result.training.eval[0].nll, best.nll, best.step);
+      fmt::format("nll on unseen {} {:.4f} -> {:.4f} nats {}, best after step {}", words.unseen,
+                  result.training.eval[0].nll, best.nll, words.unit, best.step);
   if (stage.directory() != nullptr) {
     write_result(options, *stage.directory(), config, model->topology(), executor, result, context);
     stage.remove_leftovers();

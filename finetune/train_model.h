@@ -6,11 +6,10 @@
 
 namespace octet {
 
-struct TrainModelOptions : Options {
-  std::string model, data, eval_data, out, init = "random";
+struct TrainModelOptions : Options, TrainingData {
+  std::string model, out, init = "random";
   TrainerOptions trainer;
-  int64_t length = 256, batch = 8, eval_windows = 32;
-  double deviation = 0.02, max_memory = 2;
+  double deviation = 0, max_memory = 2;
   bool plan = false;
   TrainModelOptions();
   void visit(OptionVisitor& v) override;

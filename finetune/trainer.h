@@ -19,6 +19,8 @@ struct TrainerOptions : Options {
   int64_t eval_every = 50, save_every = 50, patience = 5, seed = 1;
   std::string loss = "kl", schedule = "cosine", precision = "float32";
   double lr = 1e-5, scale_lr = 1e-4, weight_decay = 0, clip = 1, label_smoothing = 0;
+  double beta1 = 0.9, beta2 = 0.999;
+  double ema = 0;  ///< of the running mean of the leaves that is judged and kept; 0: none
   bool checkpointing = false, deterministic = false;
   void visit(OptionVisitor& v) override;
 };
@@ -38,6 +40,10 @@ struct TrainResult {
   bool stopped_early = false;
 };
 nlohmann::json to_json(const TrainResult& result);
+/// Means of `sums` behind `step`.
+CurvePoint mean_of(const LossSums& sums, int64_t step);
+/// UsageError for options out of range.
+void check_trainer(const TrainerOptions& options);
 
 /// What is trained, on what, and with whom.
 struct TrainSetup {

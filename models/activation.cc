@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "core/error.h"
 #include "kernels/cpu/quantize.h"
 #ifdef OCTET_HAS_CUDA
@@ -11,6 +13,18 @@
 
 namespace octet {
 namespace {
+
+enum class Kind { kSilu, kGelu, kGeluTanh, kRelu };
+
+std::optional<Kind> activation_kind(std::string_view act) {
+  if (act == "silu" || act == "swish") return Kind::kSilu;
+  if (act == "gelu") return Kind::kGelu;
+  if (act == "gelu_tanh" || act == "gelu_pytorch_tanh" || act == "gelu_new") {
+    return Kind::kGeluTanh;
+  }
+  if (act == "relu") return Kind::kRelu;
+  return std::nullopt;
+}
 
 std::vector<int64_t> leading_sizes(const at::Tensor& x) {
   return {x.sizes().begin(), x.sizes().end() - 1};
@@ -66,21 +80,32 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
   return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
 }
 
+bool is_activation(std::string_view act) {
+  return activation_kind(act).has_value();
+}
+
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act) {
   const bool gated = gate_up.size(-1) == 2 * k;
   const at::Tensor gate = gated ? gate_up.narrow(-1, 0, k) : gate_up;
-  at::Tensor y;
-  if (act == "silu" || act == "swish") {
-    y = at::silu(gate);
-  } else if (act == "gelu") {
-    y = at::gelu(gate);
-  } else if (act == "gelu_tanh" || act == "gelu_pytorch_tanh" || act == "gelu_new") {
-    y = at::gelu(gate, "tanh");
-  } else if (act == "relu") {
-    y = at::relu(gate);
-  } else {
+  const auto kind = activation_kind(act);
+  if (!kind) {
     throw Error(fmt::format("activation \"{}\"", act), "silu, swish, gelu, gelu_tanh or relu",
                 "this checkpoint needs an activation that octet does not run");
+  }
+  at::Tensor y;
+  switch (*kind) {
+    case Kind::kSilu:
+      y = at::silu(gate);
+      break;
+    case Kind::kGelu:
+      y = at::gelu(gate);
+      break;
+    case Kind::kGeluTanh:
+      y = at::gelu(gate, "tanh");
+      break;
+    case Kind::kRelu:
+      y = at::relu(gate);
+      break;
   }
   return gated ? y * gate_up.narrow(-1, k, k) : y;
 }

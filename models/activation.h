@@ -18,6 +18,8 @@ Activation to_format(const at::Tensor& value, Format format, const at::Tensor& i
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps);
+/// Whether activate() knows it.
+bool is_activation(std::string_view act);
 /// act(gate) * up or act(x); differentiable ops. Error for an unknown activation.
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act);
 

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "models/activation.h"
 #include "models/architectures/families.h"
 
 namespace octet {
@@ -175,6 +176,16 @@ int64_t same_on_both_sides(const Fields& fields, const std::string& suffix) {
   return fields.size(one.c_str());
 }
 
+// A token id that the vocabulary has.
+int64_t marian_token(const Fields& fields, const char* name, int64_t vocab) {
+  const auto id = fields.token(name);
+  if (!id || *id >= vocab) {
+    fields.fail(id ? fmt::format("{} = {}", name, *id) : fmt::format("no field \"{}\"", name),
+                fmt::format("a token id below {}", vocab));
+  }
+  return *id;
+}
+
 ModelConfig parse_marian(const Fields& fields) {
   ModelConfig c;
   c.architecture = kMarian;
@@ -203,12 +214,16 @@ ModelConfig parse_marian(const Fields& fields) {
   c.tied = true;
   c.attention_bias = c.output_bias = c.mlp_bias = true;
   c.activation = fields.text("activation_function");
+  if (!is_activation(c.activation)) {
+    fields.fail(fmt::format("activation_function \"{}\"", c.activation),
+                "silu, swish, gelu, gelu_new or relu");
+  }
   c.scale_embedding = fields.flag("scale_embedding", false);
   c.dropout = fields.has("dropout") ? fields.fraction("dropout") : 0;
   c.bos = fields.token("bos_token_id");
-  c.eos = fields.token("eos_token_id");
-  c.pad = fields.token("pad_token_id");
-  c.decoder_start = fields.token("decoder_start_token_id");
+  c.eos = marian_token(fields, "eos_token_id", c.vocab);
+  c.pad = marian_token(fields, "pad_token_id", c.vocab);
+  c.decoder_start = marian_token(fields, "decoder_start_token_id", c.vocab);
   c.quantized = fields.has("quantization_config");
   return c;
 }

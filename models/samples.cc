@@ -5,6 +5,7 @@
 #include "core/hash.h"
 #include "models/data.h"
 #include "models/open.h"
+#include "models/pair_samples.h"
 
 namespace octet {
 namespace {
@@ -25,8 +26,7 @@ class WindowSamples : public Samples {
     batch.inputs.ids = at::empty({rows, length}, at::kLong);
     for (int64_t r = 0; r < rows; ++r) {
       const auto window = windows_.window(indices[static_cast<size_t>(r)]);
-      std::copy(window.begin(), window.end(),
-                batch.inputs.ids.data_ptr<int64_t>() + r * length);
+      std::copy(window.begin(), window.end(), batch.inputs.ids.data_ptr<int64_t>() + r * length);
     }
     batch.targets = at::full({rows, length}, kNoTarget, at::kLong);
     batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
@@ -52,7 +52,12 @@ std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
 }
 
 std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
-                                      Split /*split*/, int64_t length) {
+                                      Split split, int64_t length) {
+  const ModelConfig config = open_config(model);
+  if (task_kind(config) == TaskKind::kTranslation) {
+    return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model, config), config,
+                             length);
+  }
   return open_window_samples(model, data, length);
 }
 

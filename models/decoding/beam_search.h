@@ -15,7 +15,7 @@ struct Output {
 
 /// Best output of each source row. source: ids int64 [B, S] and mask bool [B, S] (undefined: all
 /// real). Finished sentences leave the batch. Error when an id of `config` is outside the
-/// vocabulary or max_length is beyond the model's positions.
+/// vocabulary or an output grows beyond the model's positions.
 std::vector<Output> generate(const Model& model, Executor& executor, const Batch& source,
                              const GenerationConfig& config);
 

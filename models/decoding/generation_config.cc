@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -96,7 +97,8 @@ GenerationConfig parse_generation(const json& generation, const json& config,
   g.length_penalty = settings.number("length_penalty", 1);
   g.early_stopping = settings.flag("early_stopping");
   g.renormalize = settings.flag("renormalize_logits");
-  g.max_length = settings.integer("max_length", 2, 1 << 20).value_or(512);
+  const int64_t positions = settings.integer("max_position_embeddings", 2, 1 << 20).value_or(512);
+  g.max_length = std::min(settings.integer("max_length", 2, 1 << 20).value_or(512), positions);
   g.forced_eos = id("forced_eos_token_id");
   g.forbidden = forbidden_ids(settings);
   return g;

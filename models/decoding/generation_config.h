@@ -18,7 +18,8 @@ struct GenerationConfig {
   double length_penalty = 1;
   bool early_stopping = false;        ///< done as soon as `beams` hypotheses are complete
   bool renormalize = false;           ///< log-probabilities sum to 1 again without `forbidden`
-  int64_t max_length = 512;           ///< ids of an output, start and EOS included
+  int64_t max_length = 512;           ///< ids of an output, start and EOS included; not above the
+                                      ///< model's positions
   std::optional<int64_t> forced_eos;  ///< the only choice at max_length
   std::vector<int64_t> forbidden;     ///< ids that are never chosen
 };

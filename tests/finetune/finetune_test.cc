@@ -43,7 +43,7 @@ struct Scene {
     o.quantize.model = toy(), o.quantize.scheme = scheme, o.quantize.out = folder / out;
     if (scheme == "w8a8-static") o.quantize.calib = calib();
     o.data = train(), o.eval_data = valid();
-    o.length = 48, o.batch = 4, o.eval_windows = 24;
+    o.length = 48, o.batch = 4, o.eval_samples = 24;
     o.trainer.steps = 40, o.trainer.warmup = 4, o.trainer.eval_every = 20;
     o.trainer.lr = scheme.starts_with("w4") ? 1e-3 : 1e-4;
     o.enough = 0;
@@ -194,7 +194,7 @@ TEST(Finetune, BadOptionsAreNamed) {
 std::string command(const Scene& scene, const std::string& out) {
   return "finetune " + scene.toy() + " --scheme w8a8-static --calib " + scene.calib() + " --data " +
          scene.train() + " --eval-data " + scene.valid() +
-         " --length 48 --batch 4 --eval-windows 8 --steps 24 --warmup 4 --lr 1e-3 --eval-every 6 "
+         " --length 48 --batch 4 --eval-samples 8 --steps 24 --warmup 4 --lr 1e-3 --eval-every 6 "
          "--save-every 1 --enough 0 --accumulate 2 --deterministic --out " +
          out;
 }

@@ -25,7 +25,7 @@ struct Text {
   std::string arguments() const {
     return (folder / "toy").string() + " --data " + (folder / "train.txt").string() +
            " --eval-data " + (folder / "valid.txt").string() +
-           " --length 48 --eval-windows 8 --steps 12 --eval-every 6 --warmup 3 --lr 3e-3 ";
+           " --length 48 --eval-samples 8 --steps 12 --eval-every 6 --warmup 3 --lr 3e-3 ";
   }
   nlohmann::json curve(const std::string& out) const {
     return read_json((folder / out / "octet-train.json").string());
@@ -42,7 +42,7 @@ TEST(Train, LearnsFromRandomValuesAndWritesAModel) {
   options.model = text.folder / "toy", options.out = text.folder / "out";
   std::filesystem::remove(options.model + "/model.safetensors");
   options.data = text.folder / "train.txt", options.eval_data = text.folder / "valid.txt";
-  options.length = 48, options.eval_windows = 16;
+  options.length = 48, options.eval_samples = 16;
   options.trainer.steps = 60, options.trainer.warmup = 5, options.trainer.eval_every = 30;
   options.trainer.lr = 1e-2, options.trainer.label_smoothing = 0.05;
   const FinetuneResult result = train_model(options, {}, context);

@@ -13,6 +13,7 @@
 #include "core/version.h"
 #include "datasets/data_spec.h"
 #include "eval/evaluate.h"
+#include "eval/task_scores.h"
 #include "models/device.h"
 #include "models/open.h"
 #include "quant/quantize.h"

@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "finetune/trainer.h"
+
+namespace octet {
+namespace {
+
+nlohmann::json point_json(const CurvePoint& p, bool training) {
+  nlohmann::json json = {{"step", p.step}, {"loss", p.loss}, {"nll", p.nll}, {"kl", p.kl}};
+  if (training) json["lr"] = p.rate, json["gradient_norm"] = p.gradient_norm;
+  return json;
+}
+
+}  // namespace
+
+void check_trainer(const TrainerOptions& options) {
+  const bool good = options.steps >= 0 && options.accumulate >= 1 && options.eval_every >= 1 &&
+                    options.save_every >= 1 && options.warmup >= 0 && options.lr > 0;
+  if (!good) {
+    throw UsageError(
+        "a negative number of steps, or a zero among accumulate, eval-every, "
+        "save-every and lr",
+        "positive numbers", "leave the option out for its default");
+  }
+  const auto share = [](double value) { return value >= 0 && value < 1; };
+  if (!share(options.beta1) || !share(options.beta2) || !share(options.ema) ||
+      !share(options.label_smoothing)) {
+    throw UsageError(
+        fmt::format("--beta1 {} --beta2 {} --ema {} --label-smoothing {}", options.beta1,
+                    options.beta2, options.ema, options.label_smoothing),
+        "numbers from 0 to below 1", "leave the option out for its default");
+  }
+  if (options.precision != "float32" && options.precision != "bfloat16") {
+    throw UsageError(fmt::format("--precision {}", options.precision), "float32 or bfloat16",
+                     "choose one of them");
+  }
+}
+
+void TrainerOptions::visit(OptionVisitor& v) {
+  v.field("steps", "optimizer steps", steps);
+  v.field("accumulate", "batches a step", accumulate);
+  v.field("loss", "ce (cross-entropy), kl (divergence from the float model) or both", loss);
+  v.field("label-smoothing", "share of a target spread over all classes, for ce", label_smoothing);
+  v.field("lr", "highest learning rate", lr);
+  v.field("scale-lr", "the same for learned scales", scale_lr);
+  v.field("warmup", "steps over which the rate rises", warmup);
+  v.field("schedule", "behind the warm-up: cosine (to a tenth), inverse-sqrt or constant",
+          schedule);
+  v.field("beta1", "of AdamW: of the mean of gradients", beta1);
+  v.field("beta2", "of AdamW: of the mean of their squares", beta2);
+  v.field("weight-decay", "of matrices, a step and unit of rate", weight_decay);
+  v.field("clip", "largest norm of all gradients together, 0 for any", clip);
+  v.field("ema",
+          "decay of a running mean of the weights, which is judged and kept in their place; 0 for "
+          "none",
+          ema);
+  v.field("precision", "of matrix products: float32 or bfloat16 (leaves stay float32)", precision);
+  v.field("checkpointing", "keep only what passes between blocks, run them again backwards",
+          checkpointing);
+  v.field("eval-every", "steps between evaluations", eval_every);
+  v.field("save-every", "steps between saved states", save_every);
+  v.field("patience", "stop after this many evaluations without a better one, 0 for never",
+          patience);
+  v.field("seed", "of samples and dropout", seed);
+  v.field("deterministic", "refuse operations whose bits vary from run to run", deterministic);
+}
+
+CurvePoint mean_of(const LossSums& sums, int64_t step) {
+  const auto tokens = static_cast<double>(std::max<int64_t>(1, sums.tokens));
+  CurvePoint point;
+  point.step = step;
+  point.loss = sums.loss / tokens, point.nll = sums.nll / tokens, point.kl = sums.kl / tokens;
+  return point;
+}
+
+nlohmann::json to_json(const TrainResult& result) {
+  nlohmann::json train = nlohmann::json::array(), eval = nlohmann::json::array();
+  for (const CurvePoint& p : result.train) train.push_back(point_json(p, true));
+  for (const CurvePoint& p : result.eval) eval.push_back(point_json(p, false));
+  return {{"train", train},
+          {"eval", eval},
+          {"best", point_json(result.eval[result.best], false)},
+          {"steps", result.steps},
+          {"stopped_early", result.stopped_early}};
+}
+
+}  // namespace octet
