@@ -42,6 +42,7 @@ class WindowSamples : public Samples {
 
 TaskKind task_kind(const ModelConfig& config) {
   if (config.architecture == kMarian) return TaskKind::kTranslation;
+  if (config.architecture == kVit) return TaskKind::kVision;
   return TaskKind::kLanguage;
 }
 
