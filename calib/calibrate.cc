@@ -5,19 +5,19 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
-#include <numeric>
+#include <span>
 
 #include "calib/observer.h"
 #include "core/error.h"
 #include "core/files.h"
-#include "core/hash.h"
 #include "core/version.h"
-#include "models/data.h"
+#include "datasets/text.h"
 #include "models/device.h"
 #include "models/hidden_spill.h"
 #include "models/model.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
+#include "models/samples.h"
 
 namespace octet {
 namespace {
@@ -41,11 +41,11 @@ Shard parse_shard(const std::string& text) {
   return shard;
 }
 
-json provenance(const CalibrateOptions& options, const std::string& text,
+json provenance(const CalibrateOptions& options, const std::string& data_hash,
                 const std::string& device) {
   return {{"octet", kVersion},
           {"model", model_fingerprint(options.model)},
-          {"data_sha256", sha256(text)},
+          {"data_sha256", data_hash},
           {"samples", options.samples},
           {"length", options.length},
           {"unit", options.unit},
@@ -57,16 +57,15 @@ json provenance(const CalibrateOptions& options, const std::string& text,
 // One walk over the blocks for one shard's units.
 class Walk {
  public:
-  Walk(const CalibrateOptions& options, Context& context, const TokenWindows& windows,
-       StageDir& stage)
+  Walk(const CalibrateOptions& options, Context& context, const Samples& samples, StageDir& stage)
       : options_(options),
         context_(context),
-        windows_(windows),
+        samples_(samples),
         stage_(stage),
         spill_(stage.path()),
         device_(open_device(context.device)),
         model_(make_model(open_config(options.model))),
-        order_(sample_order(windows.size(), options.samples, static_cast<uint64_t>(options.seed))),
+        order_(sample_order(samples.size(), options.samples, static_cast<uint64_t>(options.seed))),
         units_(units(options.samples, options.unit)) {
     const at::ScalarType compute = parse_dtype(options.dtype);
     executor_ = std::make_unique<Executor>(model_->topology(), open_weights(options.model),
@@ -101,14 +100,14 @@ class Walk {
  private:
   Batch batch(int64_t unit) const {
     const Unit range = units_[static_cast<size_t>(unit)];
-    at::Tensor ids = at::empty({range.end - range.begin, options_.length}, at::kLong);
-    for (int64_t i = range.begin; i < range.end; ++i) {
-      const auto window = windows_.window(order_[static_cast<size_t>(i)]);
-      std::copy(window.begin(), window.end(),
-                ids.data_ptr<int64_t>() + (i - range.begin) * options_.length);
+    Batch made = samples_
+                     .batch(std::span(order_).subspan(static_cast<size_t>(range.begin),
+                                                      static_cast<size_t>(range.end - range.begin)))
+                     .inputs;
+    for (at::Tensor* tensor :
+         {&made.ids, &made.mask, &made.target_ids, &made.target_mask, &made.pixels}) {
+      if (tensor->defined()) *tensor = tensor->to(device_);
     }
-    Batch made;
-    made.ids = ids.to(device_);
     return made;
   }
 
@@ -161,7 +160,7 @@ class Walk {
 
   const CalibrateOptions& options_;
   Context& context_;
-  const TokenWindows& windows_;
+  const Samples& samples_;
   StageDir& stage_;
   HiddenSpill spill_;
   at::Device device_;
@@ -173,7 +172,7 @@ class Walk {
 };
 
 void check(const CalibrateOptions& options) {
-  require_option(options.data, "data", "a text to run the model on");
+  require_option(options.data, "data", "data to run the model on");
   require_option(options.out, "out", "a file to write");
   if (options.samples < 1 || options.length < 2 || options.unit < 1 || options.seed < 0) {
     throw UsageError(fmt::format("--samples {} --length {} --unit {} --seed {}", options.samples,
@@ -188,6 +187,16 @@ void check(const CalibrateOptions& options) {
   }
 }
 
+void check_size(const CalibrateOptions& options, const Samples& samples) {
+  if (samples.size() >= options.samples) return;
+  const bool text = task_kind(open_config(options.model)) == TaskKind::kLanguage;
+  const std::string what = text ? fmt::format("windows of {} tokens", options.length) : "samples";
+  throw Error(fmt::format("{} {} in {}", samples.size(), what, options.data),
+              fmt::format("{} {}", options.samples, text ? "windows" : "samples"),
+              text ? "give more text, or a smaller --samples or --length"
+                   : "give more data, or a smaller --samples");
+}
+
 bool same_run(const CalibrationStore& stored, const std::string& provenance, const Shard& shard) {
   return stored.provenance == provenance && stored.shard == shard.index &&
          stored.shards == shard.count;
@@ -197,12 +206,16 @@ bool same_run(const CalibrationStore& stored, const std::string& provenance, con
 
 void CalibrateOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory or a .gguf file", model);
-  v.field("data", "what to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE", data);
+  v.field(
+      "data",
+      "what to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE; parallel:SRC,TGT or "
+      "gettext:LANG[:DIR] of translation models; idx:DIR or images:DIR of image models",
+      data);
   v.field("out", "HDF5 file to write", out);
-  v.field("samples", "number of windows", samples);
-  v.field("length", "tokens in a window", length);
-  v.field("unit", "windows run together: the unit of shards, of resuming and of batches", unit);
-  v.field("seed", "0: the first windows; otherwise a random choice of them", seed);
+  v.field("samples", "number of windows of text, of sentence pairs or of images", samples);
+  v.field("length", "tokens in a window; sentences are cut off there", length);
+  v.field("unit", "samples run together: the unit of shards, of resuming and of batches", unit);
+  v.field("seed", "0: the first samples; otherwise a random choice of them", seed);
   v.field("shard", "i/n: this run takes every n-th unit from i on (join with calib merge)", shard);
   v.field("dtype", "of the model's arithmetic: float32, bfloat16 or float16", dtype);
 }
@@ -210,8 +223,8 @@ void CalibrateOptions::visit(OptionVisitor& v) {
 CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
   check(options);
   const Shard shard = parse_shard(options.shard);
-  const std::string text = open_text(options.model, options.data);
-  const json key = provenance(options, text, context.device);
+  const auto samples = open_samples(options.model, options.data, Split::kTrain, options.length);
+  const json key = provenance(options, samples->hash(), context.device);
   if (std::filesystem::exists(options.out)) {
     CalibrationStore stored = load_calibration(options.out);
     if (same_run(stored, key.dump(), shard)) return {std::move(stored), true};
@@ -219,19 +232,13 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
                                  stored.provenance),
                      key.dump(), "choose another --out or remove the file");
   }
-  const TokenWindows windows = cut_windows(options.model, text, options.length);
-  if (windows.size() < options.samples) {
-    throw Error(
-        fmt::format("{} windows of {} tokens in {}", windows.size(), options.length, options.data),
-        fmt::format("{} windows", options.samples),
-        "give more text, or a smaller --samples or --length");
-  }
+  check_size(options, *samples);
   json staged = key;
   staged["shard"] = options.shard;
   StageDir stage(options.out, staged);
   const at::NoGradGuard no_gradients;
   CalibrateResult result;
-  result.store = Walk(options, context, windows, stage).run();
+  result.store = Walk(options, context, *samples, stage).run();
   result.store.provenance = key.dump();
   result.store.shard = shard.index;
   result.store.shards = shard.count;

@@ -56,7 +56,7 @@ QuantizeJob plain_job(const Topology& topology, const ModelConfig& config) {
   const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
     infos.push_back({name, container_dtype(type), std::move(shape)});
   };
-  for (const Table& table : topology.tables) add(table.name, {table.rows, table.dim});
+  for (const Table& table : topology.tables) add(table.name, table.shape());
   for (const Norm& norm : topology.norms) {
     add(norm.name + ".weight", {norm.dim});
     if (!norm.rms) add(norm.name + ".bias", {norm.dim});

@@ -109,10 +109,10 @@ KvCache append(KvCache& cache, const State& state, const at::Tensor& k, const at
 }
 
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal,
-                  const at::Tensor& key_mask, int64_t window) {
+                  const at::Tensor& key_mask, int64_t window, double dropout) {
   const int64_t t = q.size(2), s = k.size(2);
   const bool grouped = q.size(1) != k.size(1), windowed = causal && window > 0 && window < s;
-  if (!key_mask.defined() && !windowed && runs_fused(q, k, v)) {
+  if (!key_mask.defined() && !windowed && dropout == 0 && runs_fused(q, k, v)) {
     return fused_attention(q, k, v, causal);
   }
   std::optional<at::Tensor> mask;
@@ -125,7 +125,8 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
     mask = visible;
     plain_causal = false;
   }
-  return at::scaled_dot_product_attention(q, k, v, mask, 0.0, plain_causal, std::nullopt, grouped);
+  return at::scaled_dot_product_attention(q, k, v, mask, dropout, plain_causal, std::nullopt,
+                                          grouped);
 }
 
 }  // namespace octet

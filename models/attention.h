@@ -25,7 +25,8 @@ KvCache append(KvCache& cache, const State& state, const at::Tensor& k, const at
 /// softmax(q k^T / sqrt(D)) v for q [B, H, T, D], k and v [B, H_kv, S, D], H a multiple of H_kv.
 /// causal: query i sees keys up to S - T + i. key_mask: bool [B, S] of visible keys, or undefined.
 /// window (causal only): the last key and the window - 1 before it are seen; 0: all.
+/// dropout: of the softmax's values, above 0 in training alone.
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal,
-                  const at::Tensor& key_mask, int64_t window = 0);
+                  const at::Tensor& key_mask, int64_t window = 0, double dropout = 0);
 
 }  // namespace octet

@@ -2,97 +2,20 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "core/json.h"
 #include "models/activation.h"
 #include "models/architectures/families.h"
+#include "models/config_fields.h"
+#include "models/vision_config.h"
 
 namespace octet {
 namespace {
 
 using nlohmann::json;
-
-class Fields {
- public:
-  Fields(const json& config, std::string what) : config_(config), what_(std::move(what)) {
-    if (!config.is_object()) fail("no JSON object", "a configuration object");
-  }
-
-  bool has(const char* name) const { return config_.contains(name) && !config_[name].is_null(); }
-
-  int64_t size(const char* name) const {
-    const json& value = get(name);
-    if (!value.is_number_integer() || value.get<int64_t>() <= 0 ||
-        value.get<int64_t>() > kLargest) {
-      fail(fmt::format("{} = {}", name, value.dump()),
-           fmt::format("an integer in 1..{}", kLargest));
-    }
-    return value.get<int64_t>();
-  }
-  int64_t size(const char* name, int64_t otherwise) const {
-    return has(name) ? size(name) : otherwise;
-  }
-
-  double positive(const char* name) const {
-    const json& value = get(name);
-    if (!value.is_number() || !(value.get<double>() > 0) || !std::isfinite(value.get<double>())) {
-      fail(fmt::format("{} = {}", name, value.dump()), "a positive number");
-    }
-    return value.get<double>();
-  }
-
-  double fraction(const char* name) const {
-    const json& value = get(name);
-    if (!value.is_number() || value.get<double>() < 0 || value.get<double>() >= 1) {
-      fail(fmt::format("{} = {}", name, value.dump()), "a number in [0, 1)");
-    }
-    return value.get<double>();
-  }
-
-  bool flag(const char* name, bool otherwise) const {
-    if (!has(name)) return otherwise;
-    if (!config_[name].is_boolean())
-      fail(fmt::format("{} = {}", name, config_[name].dump()), "true or false");
-    return config_[name].get<bool>();
-  }
-
-  std::string text(const char* name) const {
-    const json& value = get(name);
-    if (!value.is_string()) fail(fmt::format("{} = {}", name, value.dump()), "a string");
-    return value.get<std::string>();
-  }
-
-  std::optional<int64_t> token(const char* name) const {
-    if (!has(name)) return std::nullopt;
-    const json& value =
-        config_[name].is_array() && !config_[name].empty() ? config_[name][0] : config_[name];
-    if (!value.is_number_integer() || value.get<int64_t>() < 0) {
-      fail(fmt::format("{} = {}", name, value.dump()), "a token id");
-    }
-    return value.get<int64_t>();
-  }
-
-  [[noreturn]] void fail(const std::string& found, const std::string& expected) const {
-    throw Error(fmt::format("{} in {}", found, what_), expected,
-                "correct the file or fetch it again");
-  }
-
-  const json& config() const { return config_; }
-  const std::string& what() const { return what_; }
-
- private:
-  static constexpr int64_t kLargest = int64_t{1} << 31;
-  const json& get(const char* name) const {
-    if (!has(name)) fail(fmt::format("no field \"{}\"", name), fmt::format("\"{}\"", name));
-    return config_[name];
-  }
-  const json& config_;
-  std::string what_;
-};
+using Fields = ConfigFields;
 
 // The object with the rotary parameters: rope_parameters, or rope_scaling of the older generation;
 // null when there is neither.
@@ -145,26 +68,6 @@ void read_window(const Fields& fields, const Family& family, ModelConfig& c) {
   }
 }
 
-std::string stored_dtype(const Fields& fields) {
-  for (const char* name : {"dtype", "torch_dtype"}) {
-    if (!fields.has(name)) continue;
-    const std::string dtype = fields.text(name);
-    if (dtype == "float16" || dtype == "bfloat16" || dtype == "float32") return dtype;
-    fields.fail(fmt::format("{} \"{}\"", name, dtype), "float16, bfloat16 or float32");
-  }
-  return "float32";
-}
-
-void check_widths(const Fields& fields, const ModelConfig& c) {
-  // Below these, parameters and bytes of any scheme fit 63 bits.
-  constexpr int64_t kWidest = 1 << 22, kDeepest = 4096;
-  const int64_t widest = std::max({c.hidden, c.intermediate, c.vocab, c.heads * c.head_dim});
-  if (c.layers > kDeepest || widest > kWidest) {
-    fields.fail(fmt::format("{} layers and a largest width of {}", c.layers, widest),
-                fmt::format("at most {} and {}", kDeepest, kWidest));
-  }
-}
-
 // Field that encoder and decoder have each and that must be the same in both.
 int64_t same_on_both_sides(const Fields& fields, const std::string& suffix) {
   const std::string one = "encoder_" + suffix, other = "decoder_" + suffix;
@@ -206,12 +109,11 @@ ModelConfig parse_marian(const Fields& fields) {
   }
   check_widths(fields, c);
   if (!fields.flag("share_encoder_decoder_embeddings", true) ||
-      fields.size("decoder_vocab_size", c.vocab) != c.vocab ||
-      !fields.flag("tie_word_embeddings", true)) {
-    fields.fail("separate embeddings of source, target or head",
-                "one embedding for all three, as in most OPUS-MT models");
+      fields.size("decoder_vocab_size", c.vocab) != c.vocab) {
+    fields.fail("separate embeddings of source and target",
+                "one embedding for both, as in most OPUS-MT models");
   }
-  c.tied = true;
+  c.tied = fields.flag("tie_word_embeddings", true);
   c.attention_bias = c.output_bias = c.mlp_bias = true;
   c.activation = fields.text("activation_function");
   if (!is_activation(c.activation)) {
@@ -276,12 +178,13 @@ void read_sizes(const Fields& fields, const Family& family, ModelConfig& c) {
 bool executable(const json& config) {
   if (!config.is_object()) return false;
   const std::string name = architecture(config);
-  return name == kMarian || find_family(name) != nullptr;
+  return name == kMarian || name == kVit || find_family(name) != nullptr;
 }
 
 ModelConfig parse_config(const json& config, const std::string& what) {
   const Fields fields(config, what);
   if (architecture(config) == kMarian) return parse_marian(fields);
+  if (architecture(config) == kVit) return parse_vit(fields);
   const Family& family = family_of(fields);
   ModelConfig c;
   c.model_type = family.model_type;

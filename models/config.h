@@ -20,12 +20,20 @@ struct RopeScaling {
   bool operator==(const RopeScaling&) const = default;
 };
 
+/// What a vision model looks at and what it tells apart.
+struct ImageConfig {
+  int64_t channels = 0, height = 0, width = 0, patch_height = 0, patch_width = 0;
+  std::vector<std::string> labels;  ///< names of the classes
+  /// Whole patches in an image; pixels beyond them are not seen.
+  int64_t patches() const { return (height / patch_height) * (width / patch_width); }
+};
+
 struct ModelConfig {
   std::string architecture;  ///< "LlamaForCausalLM": one of models/architectures/families.h
   std::string model_type;    ///< "llama"
   std::string dtype;         ///< "float16", "bfloat16" or "float32", as stored
   int64_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0,
-          vocab = 0;
+          vocab = 0;  ///< tokens, or classes of a classifier
   int64_t max_positions = 0;
   int64_t sliding_window = 0;  ///< positions that attention looks back at; 0: all
   double norm_eps = 0, rope_theta = 0;
@@ -40,13 +48,16 @@ struct ModelConfig {
   int64_t encoder_layers = 0;
   bool scale_embedding = false;  ///< embeddings times sqrt(hidden)
   double dropout = 0;            ///< of training, on embeddings and on each branch before its sum
+  double attention_dropout = 0;  ///< of training, on the weights of attention
   std::optional<int64_t> pad, decoder_start;
   std::optional<int64_t> bos, eos;
-  bool quantized = false;  ///< has a quantization_config
+  std::optional<ImageConfig> image;  ///< of vision models
+  bool quantized = false;            ///< has a quantization_config
 };
 
 /// Architectures beside the families of families.h.
 inline constexpr const char* kMarian = "MarianMTModel";
+inline constexpr const char* kVit = "ViTForImageClassification";
 
 /// Whether the config names an architecture that octet executes. Others can still be quantized by
 /// the names of their tensors (models/modules_by_name.h).

@@ -1,7 +1,7 @@
 #include "models/executor.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 
@@ -44,11 +44,12 @@ void Executor::load(int block) {
   for (const Table& table : topology_.tables) {
     if (table.block != block) continue;
     at::Tensor weight = source_->get(table.name).dense;
-    if (!weight.defined() || weight.sizes() != at::IntArrayRef({table.rows, table.dim})) {
+    if (!weight.defined() || weight.sizes() != at::IntArrayRef(table.shape())) {
       throw Error(fmt::format("table {} of another shape or quantized", table.name),
-                  fmt::format("float [{}, {}]", table.rows, table.dim),
+                  fmt::format("float [{}]", fmt::join(table.shape(), ", ")),
                   "use the config.json that belongs to these weights");
     }
+    weight = weight.reshape({table.rows, table.dim});
     tables_[table.name] =
         options_.keep_stored_tables ? weight.to(options_.device) : weight.to(widest).contiguous();
   }
@@ -128,13 +129,19 @@ at::Tensor Executor::real_rows(const at::Tensor& x) const {
   return flat.index({tokens_.reshape({-1})});
 }
 
+const at::Tensor& Executor::loaded_table(const std::string& name) const {
+  const auto found = tables_.find(name);
+  if (found != tables_.end()) return found->second;
+  throw Error(fmt::format("table {} is not loaded", name), "load(kOutside) before running",
+              "this is a defect in octet: please report it");
+}
+
 at::Tensor Executor::embed(const std::string& table, const at::Tensor& ids) {
-  const auto found = tables_.find(table);
-  if (found == tables_.end()) {
-    throw Error(fmt::format("table {} is not loaded", table), "load(kOutside) before running",
-                "this is a defect in octet: please report it");
-  }
-  return at::embedding(found->second, ids.to(options_.device)).to(options_.compute);
+  return at::embedding(loaded_table(table), ids.to(options_.device)).to(options_.compute);
+}
+
+at::Tensor Executor::table(const std::string& name) const {
+  return loaded_table(name).to(options_.compute);
 }
 
 Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tensor& delta) {

@@ -52,8 +52,10 @@ class Executor {
   void set_tokens(const at::Tensor& mask) { tokens_ = mask; }
   /// Differentiable ops throughout, and dropout.
   void train(bool on) { training_ = on; }
+  bool training() const { return training_; }
 
   at::Tensor embed(const std::string& table, const at::Tensor& ids);  ///< [..., dim], compute dtype
+  at::Tensor table(const std::string& name) const;                    ///< whole, compute dtype
   struct Normed {
     at::Tensor stream;
     Activation out;
@@ -79,6 +81,7 @@ class Executor {
     at::Tensor weight, bias;
   };
   class Tables;  // a WeightSource that answers tied names with the loaded tables
+  const at::Tensor& loaded_table(const std::string& name) const;
   void check_loaded(Id site) const;
   bool keep_value(Id site) const;
   bool fuse(Id site, const at::Tensor& x) const;

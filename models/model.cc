@@ -7,6 +7,7 @@
 #include "models/architectures/families.h"
 #include "models/architectures/llama.h"
 #include "models/architectures/marian.h"
+#include "models/architectures/vit.h"
 
 namespace octet {
 
@@ -94,6 +95,7 @@ at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, S
 std::unique_ptr<Model> make_model(const ModelConfig& config) {
   if (find_family(config.architecture) != nullptr) return std::make_unique<Llama>(config);
   if (config.architecture == kMarian) return std::make_unique<Marian>(config);
+  if (config.architecture == kVit) return std::make_unique<Vit>(config);
   throw Error(fmt::format("architecture {}", config.architecture), family_names(),
               "quantize this model by the names of its tensors");
 }

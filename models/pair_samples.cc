@@ -106,6 +106,10 @@ Batch source_batch(const Sentences& sentences, int64_t pad) {
 
 MarianTokenizer open_marian_tokenizer(const std::filesystem::path& model,
                                       const ModelConfig& config) {
+  if (task_kind(config) != TaskKind::kTranslation) {
+    throw UsageError(fmt::format("{} ({})", model.string(), config.architecture),
+                     "a translation model (MarianMTModel)", "give one of those");
+  }
   return {model, config.vocab};
 }
 

@@ -9,7 +9,7 @@
 
 namespace octet {
 
-/// The tokenizer of a translation model's directory.
+/// The tokenizer of a translation model's directory; UsageError for other models.
 MarianTokenizer open_marian_tokenizer(const std::filesystem::path& model,
                                       const ModelConfig& config);
 

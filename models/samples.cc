@@ -53,6 +53,7 @@ std::string Samples::signature(int64_t used) const {
 
 TaskKind task_kind(const ModelConfig& config) {
   if (config.architecture == kMarian) return TaskKind::kTranslation;
+  if (config.architecture == kVit) return TaskKind::kVision;
   return TaskKind::kLanguage;
 }
 

@@ -16,6 +16,10 @@ std::string Site::weight_name(size_t i) const {
   return tied_to.empty() ? matrices[i].name + ".weight" : tied_to;
 }
 
+std::vector<int64_t> Table::shape() const {
+  return stored.empty() ? std::vector<int64_t>{rows, dim} : stored;
+}
+
 Id site_index(const Topology& topology, const std::string& name) {
   for (size_t i = 0; i < topology.sites.size(); ++i) {
     if (topology.sites[i].name == name) return static_cast<Id>(i);

@@ -33,11 +33,13 @@ struct Site {
   std::string weight_name(size_t i) const;
 };
 
-/// An embedding table [rows, dim].
+/// An embedding table [rows, dim], or whatever else is read as one: it is never quantized.
 struct Table {
   int block;
   std::string name;  ///< e.g. "model.embed_tokens.weight"
   int64_t rows, dim;
+  std::vector<int64_t> stored = {};  ///< shape in a checkpoint, where that is not [rows, dim]
+  std::vector<int64_t> shape() const;
 };
 
 struct Norm {

@@ -198,7 +198,7 @@ std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint6
     }
     tensors[name] = tensor;
   };
-  for (const Table& table : topology.tables) fill(table.name, {table.rows, table.dim}, 0);
+  for (const Table& table : topology.tables) fill(table.name, table.shape(), 0);
   for (const Norm& norm : topology.norms) {
     fill(norm.name + ".weight", {norm.dim}, 1);
     if (!norm.rms) fill(norm.name + ".bias", {norm.dim}, 0);

@@ -21,7 +21,9 @@ const Names& allowed_names(const std::string& architecture) {
                                 "gate_proj", "up_proj", "down_proj"};
   static const Names common(projection_names().begin(), projection_names().end());
   static const Names marian = {"q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"};
+  static const Names vit = {"query", "key", "value", "dense"};
   if (architecture == kMarian) return marian;
+  if (architecture == kVit) return vit;
   return find_family(architecture) != nullptr ? decoder : common;
 }
 

@@ -81,7 +81,8 @@ QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& c
   QuantizeJob job;
   job.plan = plan_modules(topology, rules,
                           needs_calibration(rules) ? static_inputs(options) : StaticInputs());
-  job.vllm = check_vllm(topology, job.plan, config.dtype);
+  // vLLM runs no model of this architecture, whatever its scheme.
+  if (config.architecture != kMarian) job.vllm = check_vllm(topology, job.plan, config.dtype);
   job.source = open_tensors(options.model);
   require_tensors(*job.source, topology);
   const TensorInfo& table = job.source->info(topology.tables.front().name);

@@ -15,7 +15,9 @@ std::vector<std::unique_ptr<Command>> commands() {
   all.push_back(make_verify_command());
   all.push_back(make_eval_command());
   all.push_back(make_bench_command());
+  all.push_back(make_translate_command());
   all.push_back(make_run_command());
+  all.push_back(make_data_command());
   return all;
 }
 

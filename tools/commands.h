@@ -16,5 +16,7 @@ std::unique_ptr<Command> make_train_command();
 std::unique_ptr<Command> make_verify_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
+std::unique_ptr<Command> make_translate_command();
 std::unique_ptr<Command> make_run_command();
+std::unique_ptr<Command> make_data_command();
 }  // namespace octet

@@ -65,8 +65,10 @@ Topology marian_topology(const ModelConfig& config) {
   topology.tables.push_back({kOutside, kTable, config.vocab, config.hidden});
   topology.tables.push_back({kOutside, kLogitsBias, 1, config.vocab});
   for (int block = 0; block < topology.blocks; ++block) add_block(topology, config, block);
-  topology.sites.push_back(
-      {kOutside, "lm_head", {{"lm_head", config.vocab, config.hidden, false}}, kTable});
+  topology.sites.push_back({kOutside,
+                            "lm_head",
+                            {{"lm_head", config.vocab, config.hidden, false}},
+                            config.tied ? kTable : ""});
   return topology;
 }
 

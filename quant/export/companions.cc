@@ -16,7 +16,8 @@ void copy_companions(const std::filesystem::path& model, const std::filesystem::
   }
   for (const char* name : {"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
                            "generation_config.json", "chat_template.jinja", "vocab.json",
-                           "merges.txt", "added_tokens.json", "tokenizer.model"}) {
+                           "merges.txt", "added_tokens.json", "tokenizer.model", "source.spm",
+                           "target.spm", "preprocessor_config.json"}) {
     if (std::filesystem::exists(model / name))
       write_file(directory / name, read_file(model / name));
   }

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/json.h"
+#include "models/architectures/vit.h"
 
 namespace octet {
 namespace {
@@ -42,10 +43,18 @@ std::vector<Scheme> schemes_of(const std::vector<ModulePlan>& plan) {
   return schemes;
 }
 
+// Name of the module in the checkpoint and, where it is another one, the name that transformers 5
+// compares with: unknown names do no harm in either.
+void add_names(const std::string& module, json& names) {
+  names.push_back(module);
+  const std::string renamed = vit_module_in_transformers5(module);
+  if (renamed != module) names.push_back(renamed);
+}
+
 json config_group(const Scheme& scheme, const std::vector<ModulePlan>& plan) {
   json targets = json::array();
   for (const ModulePlan& module : plan) {
-    if (module.scheme == scheme) targets.push_back(module.module);
+    if (module.scheme == scheme) add_names(module.module, targets);
   }
   return {{"targets", targets},
           {"format", storage_format(scheme)},
@@ -69,7 +78,7 @@ std::string quantized_config(const std::string& config_text, const std::vector<M
     formats.insert(storage_format(scheme));
   }
   for (const ModulePlan& module : plan) {
-    if (!module.quantized()) ignore.push_back(module.module);
+    if (!module.quantized()) add_names(module.module, ignore);
     if (module.quantized() && module.source != module.module + ".weight") {
       config["tie_word_embeddings"] = false;
     }

@@ -9,7 +9,8 @@
 namespace octet {
 
 /// config.json's text with the quantization_config of `plan` added: one config group a distinct
-/// scheme, its targets the exact names of its modules; every kept linear layer in "ignore". A
+/// scheme, its targets the exact names of its modules; every kept linear layer in "ignore". Modules
+/// that transformers 5 renames on loading are listed by both names. A
 /// quantized head that was tied is untied. At least one module is quantized.
 std::string quantized_config(const std::string& config_text, const std::vector<ModulePlan>& plan);
 

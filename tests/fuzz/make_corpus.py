@@ -2,10 +2,12 @@
 
 Inputs that fuzzing added to the corpus have names of 40 hex digits and are not made here.
 """
+import base64
 import json
 import pathlib
 import struct
 import sys
+import zlib
 
 CORPUS = pathlib.Path(sys.argv[1])
 
@@ -149,5 +151,55 @@ def seeds_store():
     put("store", "site", head + number(1) + b"\1" + site)
 
 
-for seeds in (seeds_safetensors, seeds_gguf, seeds_config, seeds_tokenizer, seeds_store):
+def catalogue(messages, charset, order="<"):
+    header = f"Content-Type: text/plain; charset={charset}\n".encode()
+    items = sorted({b"": header, **messages}.items())
+    count, texts, tables = len(items), b"", b""
+    for text_of in (0, 1):
+        for item in items:
+            tables += struct.pack(order + "2I", len(item[text_of]), 28 + 16 * count + len(texts))
+            texts += item[text_of] + b"\0"
+    return struct.pack(order + "7I", 0x950412DE, 0, count, 28, 28 + 8 * count, 0, 28 + 16 * count) + tables + texts
+
+
+def seeds_mo():
+    messages = {b"Open _File": "_Datei \u00f6ffnen".encode(), b"menu\4Save &As...": b"Speichern &unter ...",
+                b"one file\0%d files": b"eine Datei\0%d Dateien",
+                b"cannot open '%s'\n\nTry <b>--help</b> or {name} or $HOME &amp; more.":
+                b"'%s' geht nicht auf\n\n<b>--help</b> oder {name} oder $HOME &amp; mehr."}
+    put("mo", "little", catalogue(messages, "UTF-8"))
+    put("mo", "big", catalogue({b"Open it": "\u00d6ffne es".encode("latin1")}, "ISO-8859-15", ">"))
+    put("mo", "unknown", catalogue({b"Open it": b"Auf"}, "UTF-7"))
+
+
+def seeds_idx():
+    images = struct.pack(">HBB3I", 0, 8, 3, 2, 1, 2) + b"abcd"
+    put("idx", "gray", bytes([len(images)]) + images + struct.pack(">HBBI", 0, 8, 1, 2) + b"\1\0")
+    images = struct.pack(">HBB4I", 0, 8, 4, 1, 1, 1, 3) + b"abc"
+    put("idx", "coloured", bytes([len(images)]) + images + struct.pack(">HBBI", 0, 8, 1, 1) + b"\0")
+
+
+def png(width, height, depth, kind, rows, extra=b"", interlaced=0):
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">2I5B", width, height, depth, kind, 0, 0, interlaced)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+GRAY_JPEG = """/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAKBueIx4ZKCMgoy0qqC+8P//8Nzc8P//////////////////////////////////////////////////
+////////wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAv/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AL//Z"""
+
+
+def seeds_image():
+    palette = b"PLTE\1\2\3\7\x08\x09"
+    palette = struct.pack(">I", 6) + palette + struct.pack(">I", zlib.crc32(palette))
+    put("image", "gray.png", png(2, 2, 8, 0, b"\0ab\0cd"))
+    put("image", "colours.png", png(2, 1, 8, 2, b"\0abc\0def", interlaced=1))
+    put("image", "palette.png", png(2, 1, 1, 3, b"\0\x40", palette))
+    put("image", "deep.png", png(1, 1, 16, 6, b"\0abcdefgh"))
+    put("image", "gray.jpg", base64.b64decode(GRAY_JPEG))
+
+
+for seeds in (seeds_safetensors, seeds_gguf, seeds_config, seeds_tokenizer, seeds_store, seeds_mo, seeds_idx, seeds_image):
     seeds()

@@ -131,6 +131,28 @@ TEST(QuantizationConfig, NamesEveryLayerOnceAndTellsTheFormats) {
   EXPECT_EQ(q["config_groups"]["group_1"]["format"], "int-quantized");
 }
 
+TEST(QuantizationConfig, ListsModulesThatTransformers5RenamesTwice) {
+  ModelConfig config;
+  config.architecture = kVit;
+  config.hidden = 16, config.intermediate = 32, config.layers = 1,
+  config.heads = config.kv_heads = 2;
+  config.vocab = 3;
+  config.image = ImageConfig{1, 8, 8, 4, 4, {"a", "b", "c"}};
+  PlanRules r = default_rules(kVit, "w8a16");
+  r.ignore = {R"(.*\.0\.output\.dense)"};
+  const auto q = nlohmann::json::parse(quantized_config(
+      "{}", plan_modules(make_model(config)->topology(), r)))["quantization_config"];
+  const std::string block = "vit.encoder.layer.0.", renamed = "vit.layers.0.";
+  EXPECT_EQ(q["config_groups"]["group_0"]["targets"],
+            nlohmann::json({block + "attention.attention.query", renamed + "attention.q_proj",
+                            block + "attention.attention.key", renamed + "attention.k_proj",
+                            block + "attention.attention.value", renamed + "attention.v_proj",
+                            block + "attention.output.dense", renamed + "attention.o_proj",
+                            block + "intermediate.dense", renamed + "mlp.fc1"}));
+  EXPECT_EQ(q["ignore"],
+            nlohmann::json({block + "output.dense", renamed + "mlp.fc2", "classifier"}));
+}
+
 struct VllmCase {
   const char* scheme;
   const char* dtype;
