@@ -59,7 +59,7 @@ struct Scene {
   }
 };
 
-TEST(Translation, ScoresWhatTheModelsTranslate) {
+TEST(TranslationOracle, ScoresWhatTheModelsTranslate) {
   Scene scene;
   const TranslationData data = scene.open();
   ASSERT_EQ(data.pairs.size(), 6U);
@@ -82,7 +82,7 @@ TEST(Translation, ScoresWhatTheModelsTranslate) {
   EXPECT_GT(results[1].target_tokens, 0);
 }
 
-TEST(Translation, ComparesTheRightTranslationsWithThem) {
+TEST(TranslationOracle, ComparesTheRightTranslationsWithThem) {
   Scene scene;
   const TranslationData data = scene.open();
   const auto results =
@@ -98,7 +98,7 @@ TEST(Translation, ComparesTheRightTranslationsWithThem) {
   EXPECT_TRUE(results[0].scores.scores[0].has_reference());  // it was translated for this
 }
 
-TEST(Translation, WithoutAReference) {
+TEST(TranslationOracle, WithoutAReference) {
   Scene scene;
   const TranslationData data = scene.open(4);
   EXPECT_EQ(data.pairs.size(), 4U);
@@ -108,7 +108,7 @@ TEST(Translation, WithoutAReference) {
   EXPECT_EQ(results[0].scores.signature, "sentences:4/6|log-probs:float32|beam:4");
 }
 
-TEST(Translation, Refuses) {
+TEST(TranslationOracle, Refuses) {
   Scene scene;
   const TranslationData data = scene.open();
   for (const int64_t beams : {0, 65}) {
@@ -119,7 +119,7 @@ TEST(Translation, Refuses) {
   EXPECT_THROW(open_translation_data(scene.toy(), "", 0, scene.context), UsageError);
 }
 
-TEST(Translation, AsTheCommandDoesIt) {
+TEST(TranslationOracle, AsTheCommandDoesIt) {
   Scene scene;
   EvalOptions options;
   options.model = options.reference = scene.toy();
