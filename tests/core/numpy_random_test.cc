@@ -20,9 +20,11 @@ TEST(NumpyRandom, DrawsWhatNumpyDraws) {
             (std::vector<uint32_t>{699, 227, 788, 316, 204, 797, 642, 676, 988, 391, 839, 332}));
   EXPECT_EQ(draws((uint64_t{1} << 40) + 7, 7, 12),
             (std::vector<uint32_t>{1, 5, 4, 1, 0, 1, 3, 4, 6, 5, 0, 3}));
-  // Three of ten draws are rejected here.
-  EXPECT_EQ(draws(0, 3000000000, 6), (std::vector<uint32_t>{2551872677, 1910885061, 1533409439,
-                                                            809360140, 923488268, 122920571}));
+  // Of 32 bits, three in ten are refused for this bound.
+  EXPECT_EQ(draws(1, 3000000000, 12),
+            (std::vector<uint32_t>{1535464873, 2851391088, 104557657, 2845948340, 935494355,
+                                   2607075741, 1269979346, 770976088, 1227597408, 1931486993,
+                                   1648781062, 257217833}));
 }
 
 TEST(NumpyRandom, RawBits) {

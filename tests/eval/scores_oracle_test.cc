@@ -103,6 +103,8 @@ void expect_rows(const PairedScores& ours, json theirs, bool equal) {
   // A system beside itself: p is sacreBLEU's least, and 1 here.
   if (equal) theirs["system"]["p_value"] = 1;
   EXPECT_EQ(row(ours.system, ours.p_value), row(theirs["system"]));
+  // In the same arithmetic: numpy computes chrF2 of resamples in float32.
+  EXPECT_NEAR(ours.system.half_width, theirs["system"]["ci"].get<double>(), 1e-9);
 }
 
 TEST(BootstrapOracle, PairedWithSacreBleu) {
