@@ -16,6 +16,7 @@ std::vector<std::unique_ptr<Command>> commands() {
   all.push_back(make_eval_command());
   all.push_back(make_bench_command());
   all.push_back(make_run_command());
+  all.push_back(make_report_command());
   return all;
 }
 

@@ -17,4 +17,5 @@ std::unique_ptr<Command> make_verify_command();
 std::unique_ptr<Command> make_eval_command();
 std::unique_ptr<Command> make_bench_command();
 std::unique_ptr<Command> make_run_command();
+std::unique_ptr<Command> make_report_command();
 }  // namespace octet
