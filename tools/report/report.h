@@ -9,32 +9,13 @@
 #include <vector>
 
 #include "eval/latency.h"
+#include "eval/layer_errors.h"
 #include "eval/statistics.h"
 #include "eval/task_scores.h"
 #include "finetune/trainer.h"
 #include "models/samples.h"
 
 namespace octet {
-
-/// Speed of one phase. A rate of 0 is not a measurement: leave the optional empty instead.
-struct PhaseSpeed {
-  double tokens_per_second = 0;
-  LatencyStats ms;  ///< a prefill pass or a decode step, milliseconds
-};
-
-/// Speed of the whole task: sentences translated, images classified.
-struct TaskSpeed {
-  double items_per_second = 0;  ///< in batches
-  int64_t batch = 0;            ///< items in a batch
-  LatencyStats batch_ms;        ///< of one batch
-  LatencyStats single_ms;       ///< of one item alone; n is 0 if that was not timed
-};
-
-/// |quantized - float| / |float| of one site's output.
-struct LayerError {
-  std::string site;
-  double error = 0;
-};
 
 /// What calibration saw at a site's input, and the range that it chose; equal where not clipped.
 struct ActivationRange {
