@@ -14,7 +14,6 @@
 namespace octet {
 namespace {
 
-constexpr int64_t kChunk = 32;  // windows decoded together, and in a file
 constexpr const char* kIds = "ids";
 
 // Windows of ids [N, length]: each position's target is the next id.
@@ -42,19 +41,26 @@ class IdSamples : public Samples {
   std::string hash_;
 };
 
+// Windows decoded together, and in a file: a step of a GPU costs the same for many, a CPU has less
+// memory for their keys and values.
+int64_t chunk_of(const Runner& model) {
+  return model.executor->options().device.is_cuda() ? 256 : 32;
+}
+
 class Writer {
  public:
   Writer(const Runner& model, const SelfTextOptions& options, const std::filesystem::path& folder)
       : model_(model),
         options_(options),
         folder_(folder),
-        random_(options.seed, "self text " + options.purpose) {}
+        random_(options.seed, "self text " + options.purpose),
+        chunk_(chunk_of(model)) {}
 
   std::filesystem::path file(int64_t chunk) const {
     return folder_ / fmt::format("self-{}-{}.safetensors", options_.purpose, chunk);
   }
 
-  int64_t rows(int64_t chunk) const { return std::min(kChunk, options_.windows - chunk * kChunk); }
+  int64_t rows(int64_t chunk) const { return std::min(chunk_, options_.windows - chunk * chunk_); }
 
   void write(int64_t chunk) const {
     const at::Tensor ids = decode(chunk).to(at::kCPU).contiguous();
@@ -81,7 +87,7 @@ class Writer {
   at::Tensor draws(int64_t chunk, int64_t position) const {
     at::Tensor drawn = at::empty({rows(chunk), 1}, at::kDouble);
     for (int64_t r = 0; r < drawn.size(0); ++r) {
-      const int64_t window = chunk * kChunk + r;
+      const int64_t window = chunk * chunk_ + r;
       drawn.data_ptr<double>()[r] =
           random_.uniform(static_cast<uint64_t>(window * options_.length + position));
     }
@@ -117,6 +123,7 @@ class Writer {
   const SelfTextOptions& options_;
   const std::filesystem::path& folder_;
   Random random_;
+  int64_t chunk_;
 };
 
 }  // namespace
@@ -140,7 +147,8 @@ std::unique_ptr<Samples> self_text(const Runner& model, const SelfTextOptions& o
   model.executor->train(false);
   std::filesystem::create_directories(folder);
   const Writer writer(model, options, folder);
-  const int64_t chunks = (options.windows + kChunk - 1) / kChunk;
+  const int64_t together = chunk_of(model);
+  const int64_t chunks = (options.windows + together - 1) / together;
   Progress progress(context.log, "write text", chunks);
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
     const bool mine = chunk % world.size() == world.rank();

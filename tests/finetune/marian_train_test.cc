@@ -41,7 +41,7 @@ struct Trained {
   Trained() {
     write_toy_marian(folder / "config");
     std::filesystem::remove(folder / "config/model.safetensors");
-    write_pairs(folder, "train", 600, 1), write_pairs(folder, "valid", 60, 2);
+    write_pairs(folder.path(), "train", 600, 1), write_pairs(folder.path(), "valid", 60, 2);
     TrainModelOptions options;
     options.model = folder / "config", options.out = folder / "model";
     options.data = pairs("train"), options.eval_data = pairs("valid");
