@@ -10,8 +10,7 @@
   const shapes = ["circle", "rect", "triangle", "rectRot", "rectRounded"];
 
   function theme() {
-    const style = getComputedStyle(root);
-    const get = (name) => style.getPropertyValue("--" + name).trim();
+    const style = getComputedStyle(root), get = (name) => style.getPropertyValue("--" + name).trim();
     const series = [1, 2, 3, 4, 5, 6, 7].map((i) => get("c" + i));
     return { fg: get("fg"), muted: get("muted"), grid: get("grid"), line: get("line"), bg: get("bg"),
       accent: get("accent"), loss: get("loss"), series: series,
@@ -60,10 +59,7 @@
   // Ends of a logarithmic axis: the values with some air.
   function logEnds(axis, values) {
     const positive = values.filter((v) => v > 0);
-    if (!positive.length) return axis;
-    axis.min = Math.min(...positive) / 1.4;
-    axis.max = Math.max(...positive) * 1.4;
-    return axis;
+    return positive.length ? Object.assign(axis, { min: Math.min(...positive) / 1.4, max: Math.max(...positive) * 1.4 }) : axis;
   }
 
   function options(t, x, y) {
@@ -102,23 +98,15 @@
     return best.box;
   }
 
-  function line(ctx, x0, y0, x1, y1) {
-    ctx.beginPath();
-    ctx.moveTo(x0, y0);
-    ctx.lineTo(x1, y1);
-    ctx.stroke();
-  }
+  const line = (ctx, x0, y0, x1, y1) => ctx.stroke(new Path2D(`M${x0} ${y0}L${x1} ${y1}`));
 
   function arrow(ctx, from, to) {
     const dx = to.x - from.x, dy = to.y - from.y, length = Math.hypot(dx, dy);
     if (length < 16) return;
     const ux = dx / length, uy = dy / length, x = to.x - 7 * ux, y = to.y - 7 * uy;
     line(ctx, from.x + 7 * ux, from.y + 7 * uy, x, y);
-    ctx.beginPath();
-    ctx.moveTo(x, y);
-    ctx.lineTo(x - 6 * ux + 3 * uy, y - 6 * uy - 3 * ux);
-    ctx.lineTo(x - 6 * ux - 3 * uy, y - 6 * uy + 3 * ux);
-    ctx.fill();
+    ctx.fill(new Path2D(`M${x} ${y}L${x - 6 * ux + 3 * uy} ${y - 6 * uy - 3 * ux}` +
+      `L${x - 6 * ux - 3 * uy} ${y - 6 * uy + 3 * ux}Z`));
   }
 
   // Behind the marks: the limit, intervals, arrows. In front: names.
@@ -130,9 +118,9 @@
       beforeDatasetsDraw(chart) {
         const ctx = chart.ctx, area = chart.chartArea, y = chart.scales.y, all = marks(chart);
         ctx.save();
-        ctx.beginPath();
-        ctx.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
-        ctx.clip();
+        const box = new Path2D();
+        box.rect(area.left, area.top, area.right - area.left, area.bottom - area.top);
+        ctx.clip(box);
         ctx.strokeStyle = t.loss;
         ctx.setLineDash([5, 4]);
         const limit = y.getPixelForValue(spec.limit);
@@ -145,8 +133,7 @@
           const low = y.getPixelForValue(spec.log ? Math.max(m.point.low, y.min) : m.point.low);
           line(ctx, m.x, low, m.x, y.getPixelForValue(m.point.high));
         });
-        ctx.strokeStyle = ctx.fillStyle = t.muted;
-        ctx.lineWidth = 1;
+        Object.assign(ctx, { strokeStyle: t.muted, fillStyle: t.muted, lineWidth: 1 });
         all.forEach(function (m) {
           const start = all.find((other) => other.point.name === known.get(m.point.name).from);
           if (start) arrow(ctx, start, m);
@@ -154,8 +141,7 @@
         ctx.restore();
       },
       afterDatasetsDraw(chart) {
-        const ctx = chart.ctx, all = marks(chart);
-        const taken = all.map((m) => ({ x: m.x - 6, y: m.y - 6, w: 12, h: 12 }));
+        const ctx = chart.ctx, all = marks(chart), taken = all.map((m) => ({ x: m.x - 6, y: m.y - 6, w: 12, h: 12 }));
         ctx.save();
         ctx.textBaseline = "middle";
         all.sort((a, b) => Number(b.point.best) - Number(a.point.best)).forEach(function (m) {
@@ -164,9 +150,7 @@
           if (name.length > 26) name = name.slice(0, 25) + "\u2026";
           const box = labelBox(m, ctx.measureText(name).width, 14, chart.chartArea, taken);
           taken.push(box);
-          ctx.lineWidth = 3;
-          ctx.lineJoin = "round";
-          ctx.strokeStyle = t.bg;
+          Object.assign(ctx, { lineWidth: 3, lineJoin: "round", strokeStyle: t.bg });
           ctx.strokeText(name, box.x, box.y + 7);
           ctx.fillStyle = colour(t, m.point.name);
           ctx.fillText(name, box.x, box.y + 7);
@@ -193,9 +177,7 @@
     const floor = (positive.length ? Math.min(...positive) : 1e-4) / 4;
     const points = spec.points.map((p) => Object.assign({ plot: spec.log && !(p.y > 0) ? floor : p.y }, p));
     dodge(points);
-    const y = axis(t, spec.y, spec.log), x = axis(t, spec.x, false);
-    x.beginAtZero = true;
-    x.grace = "12%";
+    const y = axis(t, spec.y, spec.log), x = Object.assign(axis(t, spec.x, false), { beginAtZero: true, grace: "12%" });
     if (spec.log) {
       y.min = floor / 1.5;
       y.suggestedMax = spec.limit * 2;
@@ -204,14 +186,13 @@
       y.suggestedMin = Math.min(spec.limit, ...ends) * 1.1;
       y.suggestedMax = Math.max(0.1, ...ends) * 1.1;
     }
-    const config = options(t, x, y);
+    const config = options(t, x, y), each = (pick) => points.map(pick);
     config.plugins.legend.display = false;
     config.plugins.tooltip.callbacks = { label(item) {
       const p = points[item.dataIndex];
       const interval = p.low === null || p.high === null ? "" : " [" + shown(p.low) + ", " + shown(p.high) + "]";
       return [p.name, spec.x + ": " + shown(p.x), spec.y + ": " + shown(p.y) + interval];
     } };
-    const each = (pick) => points.map(pick);
     return { type: "scatter", options: config, plugins: [tradeoffPlugin(spec, points, t)], data: { datasets: [{
       data: each((p) => ({ x: p.beside, y: p.plot })),
       pointStyle: each((p) => shape(p.name)),
@@ -260,9 +241,7 @@
   }
 
   function curves(spec, t) {
-    const x = axis(t, spec.x, false);
-    x.beginAtZero = true;
-    const y = axis(t, spec.y, spec.log);
+    const x = Object.assign(axis(t, spec.x, false), { beginAtZero: true }), y = axis(t, spec.y, spec.log);
     if (spec.log) logEnds(y, spec.series.flatMap((s) => s.points.concat(s.train).map((p) => p.y)));
     const config = options(t, x, y);
     config.plugins.tooltip.callbacks = { label: (item) => item.dataset.label.replace("\u0000", "") + ", step " +
@@ -289,15 +268,13 @@
 
   // What the browser test reads: how many charts there are, and how many canvases stayed empty.
   function selfTest() {
-    let blank = 0, colours = 0;
+    let blank = 0;
     document.querySelectorAll("canvas").forEach(function (canvas) {
       const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
       const seen = new Set();
       for (let i = 0; i < pixels.length; i += 4) {
         if (pixels[i + 3] > 200) seen.add((pixels[i] << 16) | (pixels[i + 1] << 8) | pixels[i + 2]);
       }
-      canvas.dataset.colours = seen.size;
-      colours = Math.max(colours, seen.size);
       if (seen.size < 8) blank += 1;
     });
     root.dataset.charts = charts.length;
@@ -308,17 +285,14 @@
   window.addEventListener("error", (event) => problems.push(event.message));
   draw();
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  let opened = [];
-  window.addEventListener("beforeprint", function () {
-    root.dataset.theme = "light";
-    opened = Array.from(document.querySelectorAll("details:not([open])"));
-    opened.forEach((d) => { d.open = true; });
+  let closed = [];
+  function printing(on) {
+    root.dataset.theme = on ? "light" : "";
+    if (on) closed = Array.from(document.querySelectorAll("details:not([open])"));
+    closed.forEach((d) => { d.open = on; });
     draw();
-  });
-  window.addEventListener("afterprint", function () {
-    delete root.dataset.theme;
-    opened.forEach((d) => { d.open = false; });
-    draw();
-  });
+  }
+  window.addEventListener("beforeprint", () => printing(true));
+  window.addEventListener("afterprint", () => printing(false));
   if (location.hash === "#self-test") selfTest();
 })();
