@@ -45,7 +45,8 @@ void EvalOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory (float or quantized) or a .gguf file", model);
   v.field("data",
           "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy); of translation "
-          "models parallel:SRC,TGT or gettext:LANG (BLEU)",
+          "models parallel:SRC,TGT or gettext:LANG (BLEU); of vision models idx:DIR or images:DIR "
+          "(accuracy)",
           data);
   v.field("reference", "float model to compare with: divergence, and differences of the scores",
           reference);

@@ -23,7 +23,7 @@ struct TaskSpeed {
   double items_per_second = 0;  ///< in batches
   int64_t batch = 0;            ///< items in a batch
   LatencyStats batch_ms;        ///< of one batch
-  LatencyStats single_ms;       ///< of one item alone
+  LatencyStats single_ms;       ///< of one item alone; n is 0 if that was not timed
 };
 
 /// Throws Error without samples, and on a negative or non-finite one.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/pairs.h"
 #include "eval/evaluate.h"
 #include "eval/task_scores.h"
 

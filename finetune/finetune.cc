@@ -4,17 +4,17 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/error.h"
 #include "eval/memory.h"
-#include "finetune/initial_weights.h"
 #include "finetune/memory_plan.h"
 #include "finetune/stage.h"
+#include "finetune/student.h"
 #include "finetune/trained_tensors.h"
 #include "models/device.h"
 #include "models/open.h"
 #include "quant/export/quantization_config.h"
-#include "quant/fake_quant.h"
 #include "quant/quantize_job.h"
 
 namespace octet {
@@ -22,62 +22,14 @@ namespace {
 
 constexpr const char* kCurve = "octet-finetune.json";
 
-at::ScalarType scalar_type(cpu::FloatType type) {
-  if (type == cpu::FloatType::kF32) return at::kFloat;
-  return type == cpu::FloatType::kF16 ? at::kHalf : at::kBFloat16;
-}
-
-nlohmann::json stage_key(const FinetuneOptions& options, const SampledTask& task) {
+nlohmann::json stage_key(const FinetuneOptions& options, const TaskSamples& samples) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
   }
   key.update(input_identity(options.quantize.model, options.quantize.calib));
-  key.update(data_identity(task));
+  key.update(samples_identity(samples));
   return key;
-}
-
-// Student and teacher over the same source.
-struct Models {
-  std::unique_ptr<Model> model;
-  std::unique_ptr<Executor> student, teacher;
-};
-
-Models open_models(const FinetuneOptions& options, const QuantizeJob& job, const Context& context) {
-  const at::Device device = open_device(context.device);
-  FakeQuantOptions fake;
-  fake.scale_type = scalar_type(job.scale_type);
-  fake.learn_scales = options.learn_scales;
-  fake.compute = options.trainer.precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
-  fake.device = device;
-  Models models;
-  models.model = make_model(open_config(options.quantize.model));
-  const auto source = open_weights(options.quantize.model);
-  const ExecutorOptions execution{at::kFloat, device, false};
-  const Topology& topology = models.model->topology();
-  models.student =
-      std::make_unique<Executor>(topology, source, fake_quant_factory(job.plan, fake), execution);
-  models.student->load_all();
-  models.teacher =
-      std::make_unique<Executor>(topology, source, float_factory(at::kFloat, device), execution);
-  models.teacher->load_all();
-  return models;
-}
-
-// The leaves of fake-quantized sites, or all.
-std::vector<Parameter> chosen(const FinetuneOptions& options, Models& models) {
-  if (options.tune == "all") return trainable(models.student->parameters());
-  if (options.tune != "linears") {
-    throw UsageError(fmt::format("--tune {}", options.tune), "linears or all",
-                     "linears keeps embeddings, norms and head as they are");
-  }
-  std::vector<Parameter> leaves;
-  const size_t sites = models.model->topology().sites.size();
-  for (size_t s = 0; s < sites; ++s) {
-    Linear& linear = models.student->linear_of(static_cast<Id>(s));
-    if (dynamic_cast<FakeQuantLinear*>(&linear) != nullptr) linear.parameters(leaves);
-  }
-  return leaves;
 }
 
 MemoryPlan memory_of(const FinetuneOptions& options, const QuantizeJob& job) {
@@ -114,9 +66,9 @@ std::string verdict(const FinetuneOptions& options, TaskKind kind, const TrainRe
       before, after, words.unit, 100 * (after / before - 1), result.eval[result.best].step);
 }
 
-void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& job, Models& models,
-                  const std::vector<Parameter>& leaves, const FinetuneResult& result,
-                  Context& context) {
+void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& job,
+                  StudentAndTeacher& models, const std::vector<Parameter>& leaves,
+                  const FinetuneResult& result, Context& context) {
   write_curve(stage.path() / kCurve, result, options);
   TrainedTensors tensors = trained_tensors(job, models.model->topology(), *models.student, leaves);
   StreamOptions limits;
@@ -125,7 +77,56 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
       memory_use().resident + static_cast<uint64_t>(options.quantize.max_memory * 0x1p30);
   write_checkpoint(stage, options.quantize.model, *tensors.source, tensors.items,
                    quantized_config(config_text(options.quantize.model), job.plan), limits,
-                   kTrainState, context);
+                   kTrainFolder, context);
+}
+
+std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeacher& models,
+                                  const SampledTask& task, World& world, const TrainStage& stage,
+                                  FinetuneResult& result, Context& context) {
+  models.student->load_all();
+  models.teacher->load_all();
+  TrainSetup setup;
+  setup.student = models.student_runner();
+  setup.teacher = models.teacher_runner();
+  setup.parameters = chosen_leaves(options, models);
+  setup.task = &task;
+  setup.world = &world;
+  setup.folder = stage.folder();
+  setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
+  result.training = train(setup, options.trainer, context);
+  return setup.parameters;
+}
+
+std::vector<Parameter> tune_blocks(const FinetuneOptions& options, StudentAndTeacher& models,
+                                   const SampledTask& task, World& world, const TrainStage& stage,
+                                   FinetuneResult& result, Context& context) {
+  BlockwiseSetup setup;
+  setup.student = models.student_runner();
+  setup.teacher = models.teacher_runner();
+  setup.leaves = [&](int block) { return block_leaves(models, block); };
+  setup.task = &task;
+  setup.world = &world;
+  setup.folder = stage.folder() / kTrainFolder;
+  setup.enough = options.enough;
+  BlockwiseResult tuned = tune_blockwise(setup, options.trainer, context);
+  result.training = std::move(tuned.training);
+  result.blocks = std::move(tuned.blocks);
+  models.student->load_all();
+  if (result.training.best > 0) load_tuned_blocks(setup);
+  return chosen_leaves(options, models);
+}
+
+void check(const FinetuneOptions& options) {
+  if (options.tune != "linears" && options.tune != "all") {
+    throw UsageError(fmt::format("--tune {}", options.tune), "linears or all",
+                     "linears keeps embeddings, norms and head as they are");
+  }
+  parse_loss(options.trainer.loss);
+  check_trainer(options.trainer);
+  if (options.blockwise && options.tune == "all") {
+    throw UsageError("--blockwise with --tune all", "--tune linears",
+                     "tables, norms and head belong to no block");
+  }
 }
 
 }  // namespace
@@ -136,6 +137,11 @@ void FinetuneOptions::visit(OptionVisitor& v) {
   v.field("tune", "linears (the quantized layers alone) or all (embeddings, norms, head, too)",
           tune);
   v.field("learn-scales", "learn the scales of weights and static activations, too", learn_scales);
+  v.field(
+      "blockwise",
+      "tune one block after the other, each towards the float block's output; --steps, --warmup "
+      "and --eval-every then count in each block",
+      blockwise);
   v.field("enough", "mean KL in nats on --eval-data up to which nothing is trained", enough);
   trainer.visit(v);
   v.field("plan", "print the memory that the run needs, and stop", plan);
@@ -143,34 +149,37 @@ void FinetuneOptions::visit(OptionVisitor& v) {
 
 FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& world_options,
                         Context& context) {
+  check(options);
   FinetuneResult result;
   QuantizeJob job = make_job(options.quantize);
   result.memory = memory_of(options, job);
   if (options.plan) return result;
   result.directory = options.quantize.out;
-  const SampledTask task =
-      open_task(options.quantize.model, options, static_cast<uint64_t>(options.trainer.seed));
-  const std::unique_ptr<World> world = join_world(world_options);
-  TrainStage stage(options.quantize.out, stage_key(options, task), *world);
+  TaskSamples samples = open_task_samples(options.quantize.model, options);
+  const nlohmann::json key = stage_key(options, samples);
+  std::optional<SampledTask> task;  // now, if it can be: what is wrong with it is said first
+  const auto seed = static_cast<uint64_t>(options.trainer.seed);
+  if (samples.train && samples.eval) task.emplace(make_task(std::move(samples), options, seed));
+  const at::Device device = open_device(context.device);
+  const std::unique_ptr<World> world = join_world(world_options, device);
+  TrainStage stage(options.quantize.out, key, *world);
   result.reused = stage.complete();
   if (result.reused) {
     result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
-  Models models = open_models(options, job, context);
-  TrainSetup setup;
-  setup.student = {models.model.get(), models.student.get()};
-  setup.teacher = {models.model.get(), models.teacher.get()};
-  setup.parameters = chosen(options, models);
-  setup.task = &task;
-  setup.world = world.get();
-  setup.folder = stage.folder();
-  setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
-  result.training = train(setup, options.trainer, context);
+  StudentAndTeacher models = open_models(options, job, device);
+  if (!task) {
+    write_self_text(options, models, samples, stage.folder() / kTrainFolder, *world, context);
+    task.emplace(make_task(std::move(samples), options, seed));
+  }
+  const std::vector<Parameter> leaves =
+      options.blockwise ? tune_blocks(options, models, *task, *world, stage, result, context)
+                        : tune_whole(options, models, *task, *world, stage, result, context);
   result.verdict =
       verdict(options, task_kind(open_config(options.quantize.model)), result.training);
   if (stage.directory() != nullptr) {
-    write_result(options, *stage.directory(), job, models, setup.parameters, result, context);
+    write_result(options, *stage.directory(), job, models, leaves, result, context);
     stage.remove_leftovers();
   }
   return result;

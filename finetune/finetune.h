@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "finetune/blockwise.h"
 #include "finetune/sampled_task.h"
 #include "finetune/trainer.h"
 #include "quant/quantize.h"
@@ -13,7 +14,7 @@ struct FinetuneOptions : Options, TrainingData {
   QuantizeOptions quantize;  ///< what is trained is what `octet quantize` would write
   TrainerOptions trainer;
   std::string tune = "linears";
-  bool learn_scales = false, plan = false;
+  bool learn_scales = false, blockwise = false, plan = false;
   double enough = 1e-4;
   void visit(OptionVisitor& v) override;
 };
@@ -22,12 +23,14 @@ struct FinetuneOptions : Options, TrainingData {
 struct MemoryPlan {
   std::vector<std::pair<std::string, uint64_t>> parts;
   uint64_t whole = 0, checkpointed = 0;  ///< in all, without and with --checkpointing
+  uint64_t blockwise = 0;                ///< in all with --blockwise; 0 where there is none
 };
 
 struct FinetuneResult {
   std::string directory;
   TrainResult training;
-  std::string verdict;  ///< one sentence for a reader
+  std::vector<BlockResult> blocks;  ///< with --blockwise
+  std::string verdict;              ///< one sentence for a reader
   MemoryPlan memory;
   bool reused = false;  ///< the directory stood already, made from the same inputs
 };

@@ -9,34 +9,27 @@
 namespace octet {
 namespace {
 
-// torch's mixed precision while in scope: matrix products in bfloat16, leaves in float32.
-class Autocast {
- public:
-  Autocast(at::Device device, bool on) : type_(device.type()), on_(on) {
-    if (!on_) return;
-    at::autocast::set_autocast_enabled(type_, true);
-    at::autocast::set_autocast_dtype(type_, at::kBFloat16);
-  }
-  ~Autocast() {
-    if (!on_) return;
-    at::autocast::clear_cache();
-    at::autocast::set_autocast_enabled(type_, false);
-  }
-  Autocast(const Autocast&) = delete;
-  Autocast& operator=(const Autocast&) = delete;
-
- private:
-  at::DeviceType type_;
-  bool on_;
-};
-
 // Out of pinned memory a copy to a GPU runs beside the host.
 at::Tensor on_device(const at::Tensor& tensor, at::Device device) {
   if (!tensor.defined() || tensor.device() == device) return tensor;
   return tensor.to(device, tensor.scalar_type(), device.is_cuda() && tensor.is_pinned());
 }
 
-Batch on_device(const Batch& batch, at::Device device) {
+}  // namespace
+
+Autocast::Autocast(at::Device device, bool on) : type_(device.type()), on_(on) {
+  if (!on_) return;
+  at::autocast::set_autocast_enabled(type_, true);
+  at::autocast::set_autocast_dtype(type_, at::kBFloat16);
+}
+
+Autocast::~Autocast() {
+  if (!on_) return;
+  at::autocast::clear_cache();
+  at::autocast::set_autocast_enabled(type_, false);
+}
+
+Batch batch_on_device(const Batch& batch, at::Device device) {
   Batch moved = batch;
   for (at::Tensor* tensor : {&moved.ids, &moved.positions, &moved.mask, &moved.target_ids,
                              &moved.target_mask, &moved.pixels}) {
@@ -45,22 +38,22 @@ Batch on_device(const Batch& batch, at::Device device) {
   return moved;
 }
 
-}  // namespace
-
 at::Tensor run_batch(const TrainSetup& setup, const TaskBatch& batch, const TrainerOptions& options,
                      bool backward, double scale) {
   const at::Device device = setup.student.executor->options().device;
-  const Batch inputs = on_device(batch.inputs, device);
+  const Batch inputs = batch_on_device(batch.inputs, device);
   const Autocast autocast(device, options.precision == "bfloat16");
   LossOptions loss = parse_loss(options.loss);
   loss.label_smoothing = options.label_smoothing;
+  // A step without divergence in its loss has nothing to ask the teacher.
+  const Runner teacher = backward && loss.divergence == 0 ? Runner{} : setup.teacher;
   Hidden expected;
-  if (setup.teacher) {
+  if (teacher) {
     const at::NoGradGuard no_gradients;
-    expected = run_blocks(setup.teacher, inputs, false);
+    expected = run_blocks(teacher, inputs, false);
   }
   Hidden hidden = run_blocks(setup.student, inputs, options.checkpointing);
-  return chunked_loss(setup.student, hidden, setup.teacher, setup.teacher ? &expected : nullptr,
+  return chunked_loss(setup.student, hidden, teacher, teacher ? &expected : nullptr,
                       on_device(batch.targets, device), setup.task->positionwise(), loss, backward,
                       scale);
 }

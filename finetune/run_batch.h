@@ -4,8 +4,23 @@
 
 namespace octet {
 
+/// torch's mixed precision while in scope and `on`: matrix products in bfloat16, leaves in float32.
+class Autocast {
+ public:
+  Autocast(at::Device device, bool on);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  at::DeviceType type_;
+  bool on_;
+};
+
+Batch batch_on_device(const Batch& batch, at::Device device);
+
 /// Sums of the losses of one batch (LossSums::read). backward: also adds gradient * scale to every
-/// leaf.
+/// leaf, and leaves out what only reports (the teacher, where the loss does not name it).
 at::Tensor run_batch(const TrainSetup& setup, const TaskBatch& batch, const TrainerOptions& options,
                      bool backward, double scale);
 

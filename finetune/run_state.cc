@@ -75,6 +75,7 @@ void save_state(const std::filesystem::path& file, const RunState& state, const 
                                   {"eval", points_json(state.result.eval)},
                                   {"best", state.result.best},
                                   {"stopped_early", state.result.stopped_early}};
+  std::filesystem::create_directories(file.parent_path());
   SafetensorsWriter writer(file, infos, {{kKey, numbers.dump()}});
   for (const auto& [name, tensor] : tensors) {
     const at::Tensor host = tensor.to(at::kCPU).contiguous();

@@ -21,13 +21,16 @@ std::vector<int64_t> lengths_of(const Samples& samples, int64_t count) {
 void TrainingData::visit_data(OptionVisitor& v) {
   v.field("data",
           "what to train on: FILE, text:FILE, jsonl:FILE; parallel:SRC,TGT, gettext:LANG; idx:DIR, "
-          "images:DIR",
+          "images:DIR; of octet finetune also self:N (windows that the float model writes itself)",
           data);
   v.field("eval-data", "what to judge by, not trained on", eval_data);
   v.field("length", "tokens in a window of text, or at most in a sentence", length);
   v.field("batch", "samples in a batch", batch);
   v.field("batch-tokens", "padded tokens in a batch, in place of --batch; 0: as --batch says",
           batch_tokens);
+  v.field("augment",
+          "how images to train on are changed: crop, flip, erase, joined by commas, or none",
+          augment);
   v.field("eval-samples", "samples of --eval-data that are scored, 0 for all", eval_samples);
 }
 
@@ -44,8 +47,12 @@ int64_t TrainingData::largest_batch() const {
 }
 
 SampledTask::SampledTask(std::unique_ptr<Samples> train, std::unique_ptr<Samples> eval,
-                         const BatchOptions& limits, int64_t eval_samples)
-    : train_(std::move(train)), eval_(std::move(eval)), seed_(limits.seed) {
+                         const BatchOptions& limits, int64_t eval_samples,
+                         const Augmentation& augmentation)
+    : train_(std::move(train)),
+      eval_(std::move(eval)),
+      seed_(limits.seed),
+      augmentation_(augmentation) {
   const int64_t scored = eval_samples > 0 ? std::min(eval_samples, eval_->size()) : eval_->size();
   eval_batches_ = sequential_batches(lengths_of(*eval_, scored), limits);
   const std::vector<int64_t> lengths = lengths_of(*train_, train_->size());
@@ -78,8 +85,17 @@ std::vector<int64_t> SampledTask::members(uint64_t index) const {
   return members;
 }
 
+uint64_t SampledTask::train_batches() const {
+  if (sampler_) return sampler_->batches_per_epoch();
+  return static_cast<uint64_t>((train_->size() + batch_ - 1) / batch_);
+}
+
 TaskBatch SampledTask::train(uint64_t index) const {
-  return train_->batch(members(index));
+  TaskBatch batch = train_->batch(members(index));
+  if (augmentation_.any() && batch.inputs.pixels.defined()) {
+    batch.inputs.pixels = augment(batch.inputs.pixels, augmentation_, seed_, index);
+  }
+  return batch;
 }
 
 TaskBatch SampledTask::eval(int64_t index) const {

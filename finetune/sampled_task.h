@@ -5,13 +5,14 @@
 
 #include "core/options.h"
 #include "datasets/batches.h"
+#include "finetune/augment.h"
 #include "finetune/task.h"
 
 namespace octet {
 
 /// What a training stage is told about its data.
 struct TrainingData {
-  std::string data, eval_data;
+  std::string data, eval_data, augment = "none";
   int64_t length = 256, batch = 4, batch_tokens = 0, eval_samples = 32;
   void visit_data(OptionVisitor& v);
   /// What --batch or --batch-tokens says.
@@ -25,15 +26,16 @@ struct TrainingData {
 class SampledTask : public Task {
  public:
   /// eval_samples: how many of `eval`, from the first, are scored; 0 for all. Error when a batch
-  /// holds more samples than there are.
+  /// holds more samples than there are. augmentation: of the pixels that are trained on.
   SampledTask(std::unique_ptr<Samples> train, std::unique_ptr<Samples> eval,
-              const BatchOptions& limits, int64_t eval_samples);
+              const BatchOptions& limits, int64_t eval_samples,
+              const Augmentation& augmentation = {});
   TaskBatch train(uint64_t index) const override;
   int64_t eval_batches() const override { return static_cast<int64_t>(eval_batches_.size()); }
   TaskBatch eval(int64_t index) const override;
   bool positionwise() const override { return train_->positionwise(); }
-  const Samples& train_samples() const { return *train_; }
-  const Samples& eval_samples() const { return *eval_; }
+  /// Batches of an epoch, the last of which may go into the next.
+  uint64_t train_batches() const;
 
  private:
   std::vector<int64_t> members(uint64_t index) const;
@@ -43,6 +45,7 @@ class SampledTask : public Task {
   std::unique_ptr<BatchSampler> sampler_;  ///< of ragged samples
   int64_t batch_ = 0;                      ///< samples in a batch of the stream
   uint64_t seed_;
+  Augmentation augmentation_;
   mutable uint64_t epoch_ = ~uint64_t{0};  // whose order is held
   mutable std::vector<uint64_t> order_;
 };

@@ -1,10 +1,14 @@
 #include "finetune/stage.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "core/json.h"
+#include "finetune/self_text.h"
+#include "models/open.h"
 #include "quant/export/stream_writer.h"
 
 namespace octet {
@@ -26,8 +30,8 @@ std::string TrainStage::finished_verdict(const std::string& curve) const {
 }
 
 void TrainStage::remove_leftovers() const {
-  for (const char* name : {kTrainState, kStreamJournal}) {
-    std::filesystem::remove(std::filesystem::path(out_) / name);
+  for (const char* name : {kTrainFolder, kStreamJournal}) {
+    std::filesystem::remove_all(std::filesystem::path(out_) / name);
   }
 }
 
@@ -36,6 +40,9 @@ void write_curve(const std::filesystem::path& file, const FinetuneResult& result
   nlohmann::json curve = to_json(result.training);
   curve["options"] = to_json(options);
   curve["verdict"] = result.verdict;
+  for (const BlockResult& b : result.blocks) {
+    curve["blocks"].push_back({{"block", b.block}, {"before", b.before}, {"after", b.after}});
+  }
   write_file(file, curve.dump(1) + "\n");
 }
 
@@ -45,17 +52,40 @@ Wording wording(TaskKind kind) {
   return {"text", "a token"};
 }
 
-nlohmann::json data_identity(const SampledTask& task) {
-  return {{"data_sha256", task.train_samples().hash()},
-          {"eval_data_sha256", task.eval_samples().hash()}};
+nlohmann::json samples_identity(const TaskSamples& samples) {
+  nlohmann::json key;
+  if (samples.train) key["data_sha256"] = samples.train->hash();
+  if (samples.eval) key["eval_data_sha256"] = samples.eval->hash();
+  return key;
 }
 
-SampledTask open_task(const std::string& model, const TrainingData& data, uint64_t seed) {
+TaskSamples open_task_samples(const std::string& model, const TrainingData& data) {
   require_option(data.data, "data", "data to train on");
   require_option(data.eval_data, "eval-data", "data to judge by, not trained on");
-  return {open_samples(model, data.data, Split::kTrain, data.length),
-          open_samples(model, data.eval_data, Split::kValid, data.length), data.limits(seed),
-          data.eval_samples};
+  const TaskKind kind = task_kind(open_config(model));
+  if (parse_augmentation(data.augment).any() && kind != TaskKind::kVision) {
+    throw UsageError(fmt::format("--augment {}", data.augment), "a model that reads images",
+                     "leave it out");
+  }
+  const bool language = kind == TaskKind::kLanguage;
+  for (const std::string& given : {data.data, data.eval_data}) {
+    if (language || !self_windows(given)) continue;
+    throw UsageError(fmt::format("data {}", given), "self:N with a language model",
+                     "this model reads sources or images: give some");
+  }
+  TaskSamples samples;
+  if (!self_windows(data.data)) {
+    samples.train = open_samples(model, data.data, Split::kTrain, data.length);
+  }
+  if (!self_windows(data.eval_data)) {
+    samples.eval = open_samples(model, data.eval_data, Split::kValid, data.length);
+  }
+  return samples;
+}
+
+SampledTask make_task(TaskSamples samples, const TrainingData& data, uint64_t seed) {
+  return {std::move(samples.train), std::move(samples.eval), data.limits(seed), data.eval_samples,
+          parse_augmentation(data.augment)};
 }
 
 }  // namespace octet

@@ -7,6 +7,7 @@
 #include "core/files.h"
 #include "finetune/finetune.h"
 #include "finetune/sampled_task.h"
+#include "finetune/world.h"
 
 namespace octet {
 
@@ -39,10 +40,15 @@ struct Wording {
 };
 Wording wording(TaskKind kind);
 
-/// Of a resume key: hashes of what `task` trains on and is judged by.
-nlohmann::json data_identity(const SampledTask& task);
-
+/// What a task is made of. Null where DATA is self:N: that needs the model.
+struct TaskSamples {
+  std::unique_ptr<Samples> train, eval;
+};
 /// --data and --eval-data of a stage as `model` reads them.
-SampledTask open_task(const std::string& model, const TrainingData& data, uint64_t seed);
+TaskSamples open_task_samples(const std::string& model, const TrainingData& data);
+SampledTask make_task(TaskSamples samples, const TrainingData& data, uint64_t seed);
+
+/// Of a resume key: hashes of what is trained on and judged by.
+nlohmann::json samples_identity(const TaskSamples& samples);
 
 }  // namespace octet

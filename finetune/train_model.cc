@@ -10,6 +10,7 @@
 #include "eval/memory.h"
 #include "finetune/initial_weights.h"
 #include "finetune/memory_plan.h"
+#include "finetune/self_text.h"
 #include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
 #include "models/device.h"
@@ -22,7 +23,7 @@ namespace {
 
 constexpr const char* kCurve = "octet-train.json";
 
-nlohmann::json stage_key(const TrainModelOptions& options, const SampledTask& task) {
+nlohmann::json stage_key(const TrainModelOptions& options, const TaskSamples& samples) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
@@ -34,7 +35,7 @@ nlohmann::json stage_key(const TrainModelOptions& options, const SampledTask& ta
   } else {
     key.update(input_identity(options.model, ""));
   }
-  key.update(data_identity(task));
+  key.update(samples_identity(samples));
   return key;
 }
 
@@ -81,7 +82,7 @@ void write_result(const TrainModelOptions& options, StageDir& stage, const Model
   StreamOptions limits;
   limits.max_memory = memory_use().resident + static_cast<uint64_t>(options.max_memory * 0x1p30);
   write_checkpoint(stage, options.model, *tensors.source, tensors.items, config_text(options.model),
-                   limits, kTrainState, context);
+                   limits, kTrainFolder, context);
 }
 
 MemoryPlan memory_of(const TrainModelOptions& options, const Topology& topology) {
@@ -96,6 +97,11 @@ void check(const TrainModelOptions& options, const ModelConfig& config) {
     throw UsageError(fmt::format("--loss {}", options.trainer.loss),
                      "ce: there is no teacher to diverge from",
                      "use octet finetune to train towards a float model");
+  }
+  for (const std::string& data : {options.data, options.eval_data}) {
+    if (!self_windows(data)) continue;
+    throw UsageError(fmt::format("data {}", data), "data from elsewhere: nobody teaches here",
+                     "self:N serves octet finetune");
   }
   if (!config.quantized) return;
   throw UsageError(fmt::format("{} is quantized", options.model), "a float model",
@@ -133,16 +139,18 @@ FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions&
   result.memory = memory_of(options, model->topology());
   if (options.plan) return result;
   result.directory = options.out;
+  TaskSamples samples = open_task_samples(options.model, options);
+  const nlohmann::json key = stage_key(options, samples);
   const SampledTask task =
-      open_task(options.model, options, static_cast<uint64_t>(options.trainer.seed));
-  const std::unique_ptr<World> world = join_world(world_options);
-  TrainStage stage(options.out, stage_key(options, task), *world);
+      make_task(std::move(samples), options, static_cast<uint64_t>(options.trainer.seed));
+  const at::Device device = open_device(context.device);
+  const std::unique_ptr<World> world = join_world(world_options, device);
+  TrainStage stage(options.out, key, *world);
   result.reused = stage.complete();
   if (result.reused) {
     result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
-  const at::Device device = open_device(context.device);
   Executor executor(model->topology(), start(options, config, model->topology()),
                     float_factory(at::kFloat, device), {at::kFloat, device, false});
   executor.load_all();

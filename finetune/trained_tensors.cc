@@ -108,7 +108,10 @@ TrainedTensors trained_tensors(QuantizeJob& job, const Topology& topology, Execu
       const auto parts = module_tensors(item, coded.at(item.target));
       for (size_t i = 0; i < parts.size(); ++i) tensors[written[i].name] = parts[i].contiguous();
     } else if (const auto leaf = leaves.find(item.target); leaf != leaves.end()) {
-      tensors[item.target] = leaf->second.to(torch_dtype(source.dtype, source.name)).contiguous();
+      // Tables are held with two dimensions, whatever they are stored with.
+      tensors[item.target] = leaf->second.to(torch_dtype(source.dtype, source.name))
+                                 .reshape(source.shape)
+                                 .contiguous();
     }
     for (const TensorInfo& info : written) {
       infos.push_back(info);

@@ -5,6 +5,8 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "core/error.h"
@@ -15,15 +17,6 @@
 
 namespace octet {
 namespace {
-
-OptimizerOptions optimizer_options(const TrainerOptions& options) {
-  OptimizerOptions made;
-  made.lr = options.lr, made.scale_lr = options.scale_lr, made.warmup = options.warmup;
-  made.schedule = options.schedule, made.weight_decay = options.weight_decay;
-  made.beta1 = options.beta1, made.beta2 = options.beta2;
-  made.clip = options.clip;
-  return made;
-}
 
 int64_t scored(const std::vector<TaskBatch>& batches) {
   int64_t count = 0;
@@ -68,7 +61,10 @@ class Run {
     if (state_.step > 0) progress.advance(state_.step, true);
     while (state_.step < options_.steps && !state_.result.stopped_early) {
       context_.stop.check("run the same command again to go on");
+      const auto begun = std::chrono::steady_clock::now();
       one_step();
+      seconds_.push_back(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
       progress.advance();
       const bool last = state_.step == options_.steps;
       if (last || state_.step % options_.eval_every == 0) judge();
@@ -216,6 +212,11 @@ class Run {
     }
     setup_.student.executor->train(false);
     state_.result.steps = state_.step;
+    if (!seconds_.empty()) {
+      const auto middle = seconds_.begin() + static_cast<int64_t>(seconds_.size() / 2);
+      std::nth_element(seconds_.begin(), middle, seconds_.end());
+      state_.result.step_seconds = *middle;
+    }
     return state_.result;
   }
 
@@ -224,6 +225,7 @@ class Run {
   Context& context_;
   AdamW optimizer_;
   Prefetch prefetch_;
+  std::vector<double> seconds_;
   RunState state_;
 };
 

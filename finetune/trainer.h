@@ -38,10 +38,12 @@ struct TrainResult {
   int64_t steps = 0;                    ///< done in all
   int64_t resumed = 0;                  ///< of them found done
   bool stopped_early = false;
+  double step_seconds = 0;  ///< median over the steps of this process; no part of the state
 };
 nlohmann::json to_json(const TrainResult& result);
 /// Means of `sums` behind `step`.
 CurvePoint mean_of(const LossSums& sums, int64_t step);
+OptimizerOptions optimizer_options(const TrainerOptions& options);
 /// UsageError for options out of range.
 void check_trainer(const TrainerOptions& options);
 
@@ -51,13 +53,14 @@ struct TrainSetup {
   std::vector<Parameter> parameters;  ///< the leaves that move, in the order of parameters()
   const Task* task = nullptr;
   World* world = nullptr;
-  std::filesystem::path folder;  ///< state.safetensors is kept here
+  std::filesystem::path folder;  ///< kTrainState is kept here
   /// false: what the leaves start with is good enough; nothing is done.
   std::function<bool(const CurvePoint&)> worth_training;
 };
 
-/// Name of the state in the folder.
-inline constexpr const char* kTrainState = "octet-train-state.safetensors";
+/// What a stage keeps in its folder until it is done, and the state of the run in there.
+inline constexpr const char* kTrainFolder = "octet-train";
+inline constexpr const char* kTrainState = "octet-train/state.safetensors";
 
 /// Runs until `steps`, until `patience` evaluations in a row brought nothing better (0: never), or
 /// until a stop is requested (Interrupted; the same call goes on). Leaves the best values in the

@@ -68,6 +68,15 @@ void TrainerOptions::visit(OptionVisitor& v) {
   v.field("deterministic", "refuse operations whose bits vary from run to run", deterministic);
 }
 
+OptimizerOptions optimizer_options(const TrainerOptions& options) {
+  OptimizerOptions made;
+  made.lr = options.lr, made.scale_lr = options.scale_lr, made.warmup = options.warmup;
+  made.schedule = options.schedule, made.weight_decay = options.weight_decay;
+  made.beta1 = options.beta1, made.beta2 = options.beta2;
+  made.clip = options.clip;
+  return made;
+}
+
 CurvePoint mean_of(const LossSums& sums, int64_t step) {
   const auto tokens = static_cast<double>(std::max<int64_t>(1, sums.tokens));
   CurvePoint point;
@@ -84,7 +93,8 @@ nlohmann::json to_json(const TrainResult& result) {
           {"eval", eval},
           {"best", point_json(result.eval[result.best], false)},
           {"steps", result.steps},
-          {"stopped_early", result.stopped_early}};
+          {"stopped_early", result.stopped_early},
+          {"step_seconds", result.step_seconds}};
 }
 
 }  // namespace octet

@@ -1,6 +1,7 @@
 // The processes that train one model together.
 #pragma once
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <cstdint>
 #include <memory>
@@ -9,11 +10,14 @@
 
 namespace octet {
 
-/// As torchrun, Slurm or a Kubernetes Job say it.
+/// As torchrun, Slurm, Open MPI or a Kubernetes Job say it.
 struct WorldOptions {
   int rank = 0, size = 1;
+  int local_rank = 0;                 ///< among those of one machine: which GPU is whose
   std::string address = "127.0.0.1";  ///< of rank 0
   int port = 29500;
+  bool hosted = false;  ///< the launcher listens at address and port, not rank 0
+  int attempt = 0;      ///< how often the launcher has started the group again
 };
 
 class World {
@@ -28,7 +32,8 @@ class World {
   virtual void barrier() {}
 };
 
-/// One process alone, or c10d's Gloo. Error when the others cannot be reached.
-std::unique_ptr<World> join_world(const WorldOptions& options);
+/// One process alone; else NCCL where `device` is a GPU (the current one), c10d's Gloo elsewhere.
+/// Error when the others cannot be reached.
+std::unique_ptr<World> join_world(const WorldOptions& options, at::Device device);
 
 }  // namespace octet

@@ -58,7 +58,10 @@ at::Device open_device(const std::string& name) {
     throw Error(fmt::format("device {} of {} GPUs", name, count), "an existing device",
                 "use --device cpu");
   }
-  return {at::kCUDA, static_cast<c10::DeviceIndex>(index)};
+  // Kernels of our own run on the current device's stream.
+  const at::Device device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
+  c10::impl::VirtualGuardImpl(at::kCUDA).setDevice(device);
+  return device;
 }
 
 void synchronize(const at::Device& device) {

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "models/open.h"
 
 namespace octet {
 namespace {
@@ -46,6 +47,10 @@ ImageSamples::ImageSamples(std::unique_ptr<ImageSet> images, const ImageConfig& 
   }
 }
 
+std::string ImageSamples::signature(int64_t used) const {
+  return fmt::format("images:{}/{}", used, size());
+}
+
 TaskBatch ImageSamples::batch(std::span<const int64_t> indices) const {
   const auto rows = std::ssize(indices);
   TaskBatch batch;
@@ -62,6 +67,14 @@ TaskBatch ImageSamples::batch(std::span<const int64_t> indices) const {
     }
   });
   return batch;
+}
+
+std::unique_ptr<Samples> open_image_samples(const std::filesystem::path& model,
+                                            const std::string& data, Split split) {
+  const ModelConfig config = open_config(model);
+  const std::string text = image_processor_text(model);
+  return std::make_unique<ImageSamples>(open_images(data, split), config.image.value(),
+                                        open_image_processor(model, *config.image), text);
 }
 
 }  // namespace octet

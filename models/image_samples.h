@@ -23,6 +23,7 @@ class ImageSamples : public Samples {
   int64_t length(int64_t) const override { return 1; }
   TaskBatch batch(std::span<const int64_t> indices) const override;
   bool positionwise() const override { return false; }
+  std::string signature(int64_t used) const override;
   const std::string& hash() const override { return hash_; }
 
  private:

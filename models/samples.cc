@@ -5,6 +5,7 @@
 
 #include "core/hash.h"
 #include "models/data.h"
+#include "models/image_samples.h"
 #include "models/open.h"
 #include "models/pair_samples.h"
 
@@ -70,6 +71,7 @@ std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const 
     return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model, config), config,
                              length);
   }
+  if (task_kind(config) == TaskKind::kVision) return open_image_samples(model, data, split);
   return open_window_samples(model, data, length);
 }
 

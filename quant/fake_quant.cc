@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "kernels/cpu/fake_quant.h"
 #include "kernels/cpu/weight_codes.h"
 #include "quant/linears.h"
 
@@ -24,7 +25,34 @@ at::Tensor rows_of(const at::Tensor& x) {
 
 // scale * code of an activation [tokens, K] in `dtype`.
 at::Tensor widen(const at::Tensor& q, const at::Tensor& scale, at::ScalarType dtype) {
+  if (q.is_cpu() && dtype == at::kFloat) {
+    at::Tensor out = at::empty(q.sizes(), q.options().dtype(at::kFloat));
+    const at::Tensor scales = scale.contiguous();
+    cpu::widen_codes(q.const_data_ptr<int8_t>(), q.size(0), q.size(1),
+                     scales.const_data_ptr<float>(), scale.size(0) == q.size(0),
+                     out.data_ptr<float>());
+    return out;
+  }
   return at::mul(q, scale.size(0) == q.size(0) ? scale.unsqueeze(1) : scale).to(dtype);
+}
+
+// Gradients that pass straight through the rounding end where a code was clamped.
+void mask_weights(at::Tensor& gradient, const at::Tensor& inside) {
+  if (!gradient.is_cpu()) {
+    gradient.mul_(inside);
+    return;
+  }
+  cpu::mask_gradient(inside.const_data_ptr<uint8_t>(), gradient.numel(),
+                     gradient.data_ptr<float>());
+}
+
+at::Tensor mask_inputs(const at::Tensor& gradient, const at::Tensor& x, double limit) {
+  if (!gradient.is_cpu() || gradient.scalar_type() != at::kFloat || !x.is_contiguous()) {
+    return at::hardtanh_backward(gradient, x, -limit, limit);
+  }
+  cpu::mask_beyond(x.const_data_ptr<float>(), static_cast<float>(limit), x.numel(),
+                   gradient.data_ptr<float>());
+  return gradient;
 }
 
 // d loss / d log(scale) [n, groups] where `gradient` is that of scale * code.
@@ -89,13 +117,14 @@ struct Product : torch::autograd::Function<Product> {
     if (wants_x || wants_input_scale) {
       at::Tensor gx = at::mm(gy, v.weight).to(x.scalar_type());
       if (wants_input_scale) out[kLogInputScale] = input_scale_gradient(gx, x, coded, v);
-      if (v.input_limit > 0) gx = at::hardtanh_backward(gx, x, -v.input_limit, v.input_limit);
+      if (v.input_limit > 0) gx = mask_inputs(gx, x, v.input_limit);
       out[kX] = gx;
     }
     if (wants_weight || wants_scale) {
       at::Tensor gw = at::mm(gy.t(), coded).to(at::kFloat);
       if (wants_scale) out[kLogScale] = scale_gradient(gw, master, v);
-      out[kWeight] = gw.mul_(v.inside);
+      mask_weights(gw, v.inside);
+      out[kWeight] = gw;
     }
     if (wants_bias) out[kBias] = gy.sum(0, false, at::kFloat);
     return out;

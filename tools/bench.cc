@@ -11,28 +11,70 @@
 namespace octet {
 namespace {
 
+// One rate of a result and the times behind it.
+struct Rate {
+  std::string title;
+  double value = 0;
+  LatencyStats ms;
+};
+
+std::vector<Rate> rates(const BenchResult& r) {
+  if (r.speed) {
+    return {{"items/s", r.speed->items_per_second, r.speed->batch_ms},
+            {"alone/s", 1000 / r.speed->single_ms.p50, r.speed->single_ms}};
+  }
+  return {{"prefill tok/s", r.prefill->tokens_per_second, r.prefill->ms},
+          {"decode tok/s", r.decode->tokens_per_second, r.decode->ms}};
+}
+
 // "1.72x float32, 1.31x bfloat16": against every float run of the table.
-std::string ratios(const std::vector<BenchResult>& all, const BenchResult& one,
-                   double BenchResult::*figure) {
+std::string ratios(const std::vector<BenchResult>& all, const BenchResult& one, size_t rate) {
   std::string text;
   for (const BenchResult& base : all) {
     if (base.scheme != "float32" && base.scheme != "bfloat16" && base.scheme != "float16") continue;
     if (&base == &one) continue;
-    text += fmt::format("{}{:.2f}x {}", text.empty() ? "" : ", ", one.*figure / (base.*figure),
-                        base.scheme);
+    text += fmt::format("{}{:.2f}x {}", text.empty() ? "" : ", ",
+                        rates(one)[rate].value / rates(base)[rate].value, base.scheme);
   }
   return text;
+}
+
+std::string spread(const LatencyStats& s) {
+  return fmt::format("{:.1f}/{:.1f}/{:.1f}", s.p50, s.p99, s.stddev);
+}
+
+TextTable table_of(const std::vector<BenchResult>& results) {
+  std::vector<TextTable::Column> columns = {{"model", Align::kLeft}, {"scheme", Align::kLeft}};
+  for (const Rate& rate : rates(results.front())) {
+    columns.push_back({rate.title, Align::kRight});
+    columns.push_back({"p50/p99/sd ms", Align::kRight});
+  }
+  columns.push_back({"disk MB", Align::kRight});
+  columns.push_back({"peak MB", Align::kRight});
+  TextTable table(columns);
+  for (const BenchResult& r : results) {
+    std::vector<TextTable::Cell> cells = {r.model, r.scheme};
+    for (const Rate& rate : rates(r)) {
+      cells.emplace_back(fmt::format("{:.1f}", rate.value));
+      cells.emplace_back(spread(rate.ms));
+    }
+    cells.emplace_back(fmt::format("{:.1f}", static_cast<double>(r.bytes_on_disk) / 1e6));
+    cells.emplace_back(fmt::format("{:.0f}", static_cast<double>(r.peak_memory) / 1e6));
+    table.add(cells);
+  }
+  return table;
 }
 
 class BenchCommand : public Command {
  public:
   std::string name() const override { return "bench"; }
   std::string summary() const override {
-    return "prefill and decode speed of several models, taking turns";
+    return "speed of several models at their task, taking turns";
   }
   std::vector<std::string> examples() const override {
     return {"octet bench model-fp16 model-w8a8 --prefill 512 --decode 64",
-            "octet bench model-fp16 --dtypes float32 --json"};
+            "octet bench model-fp16 --dtypes float32 --json",
+            "octet bench marian-fp16 marian-w8a8 --data parallel:test.en,test.de --batch 32"};
   }
   Options& options() override { return options_; }
 
@@ -51,34 +93,16 @@ class BenchCommand : public Command {
               .dump());
       return 0;
     }
-    TextTable table(std::vector<TextTable::Column>{{"model", Align::kLeft},
-                                                   {"scheme", Align::kLeft},
-                                                   {"prefill tok/s", Align::kRight},
-                                                   {"p50/p99/sd ms", Align::kRight},
-                                                   {"decode tok/s", Align::kRight},
-                                                   {"p50/p99/sd ms", Align::kRight},
-                                                   {"disk MB", Align::kRight},
-                                                   {"peak MB", Align::kRight}});
+    fmt::print("{}\n", table_of(results).text());
     for (const BenchResult& r : results) {
-      table.add({r.model, r.scheme, fmt::format("{:.1f}", r.prefill_tokens_s), spread(r.prefill_ms),
-                 fmt::format("{:.1f}", r.decode_tokens_s), spread(r.decode_ms),
-                 fmt::format("{:.1f}", static_cast<double>(r.bytes_on_disk) / 1e6),
-                 fmt::format("{:.0f}", static_cast<double>(r.peak_memory) / 1e6)});
-    }
-    fmt::print("{}\n", table.text());
-    for (const BenchResult& r : results) {
-      fmt::print("{} {}: prefill {}; decode {}\n", r.model, r.scheme,
-                 ratios(results, r, &BenchResult::prefill_tokens_s),
-                 ratios(results, r, &BenchResult::decode_tokens_s));
+      fmt::print("{} {}: {} {}; {} {}\n", r.model, r.scheme, rates(r)[0].title,
+                 ratios(results, r, 0), rates(r)[1].title, ratios(results, r, 1));
     }
     fmt::print("{}\n", hardware_line(open_device(context.device), context.threads));
     return 0;
   }
 
  private:
-  static std::string spread(const LatencyStats& s) {
-    return fmt::format("{:.1f}/{:.1f}/{:.1f}", s.p50, s.p99, s.stddev);
-  }
   BenchOptions options_;
 };
 

@@ -41,12 +41,12 @@ class ShowCommand : public Command {
                                                    {"entropy", Align::kRight}});
     for (const auto& [name, site] : store.sites) {
       nlohmann::json ranges;
-      std::vector<std::string> row = {name, fmt::format("{}", site.token_count())};
+      std::vector<TextTable::Cell> row = {name, fmt::format("{}", site.token_count())};
       for (const RangeMethod method : {RangeMethod::kAbsmax, RangeMethod::kPercentile,
                                        RangeMethod::kMse, RangeMethod::kEntropy}) {
         const double range = find_range(site.values, method, options_.percentile);
         ranges[octet::name(method)] = range;
-        row.push_back(fmt::format("{:.4g}", range));
+        row.emplace_back(fmt::format("{:.4g}", range));
       }
       sites[name] = {{"tokens", site.token_count()}, {"channels", site.k()}, {"ranges", ranges}};
       table.add(row);

@@ -18,6 +18,7 @@ std::vector<std::unique_ptr<Command>> commands() {
   all.push_back(make_translate_command());
   all.push_back(make_run_command());
   all.push_back(make_data_command());
+  all.push_back(make_report_command());
   return all;
 }
 

@@ -19,4 +19,5 @@ std::unique_ptr<Command> make_bench_command();
 std::unique_ptr<Command> make_translate_command();
 std::unique_ptr<Command> make_run_command();
 std::unique_ptr<Command> make_data_command();
+std::unique_ptr<Command> make_report_command();
 }  // namespace octet

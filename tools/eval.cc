@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "eval/choice.h"
+#include "eval/classification.h"
 #include "eval/evaluate.h"
 #include "eval/translation.h"
 #include "models/open.h"
@@ -124,25 +125,57 @@ nlohmann::json to_json(const TranslationEvaluation& e, const EvalOptions& option
   return json;
 }
 
+void print(const ClassificationEvaluation& e) {
+  fmt::print("scheme      {}\n", e.scores.scheme);
+  for (const TaskScore& score : e.scores.scores) print(score);
+  print(*e.scores.comparison);
+  for (const OutputExample& example : e.scores.examples) {
+    if (&example - e.scores.examples.data() == kShown) break;
+    fmt::print("{} ({}): {} -> {}\n", example.source, printable(example.target),
+               printable(example.reference), printable(example.output));
+  }
+  fmt::print("speed       {:.1f} images/s\n",
+             static_cast<double>(e.answers.size()) / std::max(e.run.seconds, 1e-9));
+  for (const TaskScore& score : e.scores.scores) fmt::print("signature   {}\n", score.signature);
+  fmt::print("            {}\n", e.scores.signature);
+}
+
+nlohmann::json to_json(const ClassificationEvaluation& e, const EvalOptions& options) {
+  nlohmann::json json = to_json(e.scores);
+  json["model"] = options.model;
+  if (!options.reference.empty()) json["reference"] = options.reference;
+  json["seconds"] = e.run.seconds;
+  json["answers"] = e.answers;
+  json["counters"] = counters_json(e.run);
+  return json;
+}
+
 class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
   std::string summary() const override {
-    return "perplexity, multiple-choice accuracy or BLEU of a model, also against a reference";
+    return "perplexity, accuracy or BLEU of a model, also against a reference";
   }
   std::vector<std::string> examples() const override {
     return {"octet eval model-fp16 --data test.txt --length 1024",
             "octet eval model-w8a8 --data test.txt --reference model-fp16 --json",
             "octet eval model-w8a8 --data choice:questions.jsonl --reference model-fp16",
-            "octet eval marian-w8a8 --data parallel:test.en,test.de --reference marian --beam 4"};
+            "octet eval marian-w8a8 --data parallel:test.en,test.de --reference marian --beam 4",
+            "octet eval vit-w8a8 --data idx:/usr/share/datasets/fashion-mnist --reference vit"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     require_option(options_.data, "data", "what to score");
     if (parse_data_parts(options_.data).front().kind == DataKind::kChoice)
       return show(evaluate_choices(options_, context), common);
-    if (task_kind(open_config(options_.model)) == TaskKind::kTranslation)
-      return show(evaluate_translation(options_, context), common);
+    switch (task_kind(open_config(options_.model))) {
+      case TaskKind::kTranslation:
+        return show(evaluate_translation(options_, context), common);
+      case TaskKind::kVision:
+        return show(evaluate_classification(options_, context), common);
+      case TaskKind::kLanguage:
+        break;
+    }
     return show(evaluate(options_, context), common);
   }
 

@@ -22,11 +22,16 @@ class FinetuneCommand : public Command {
         "--eval-data valid.txt --steps 500 --out model-w8a8-tuned",
         "octet finetune model-fp16 --scheme w4a16-g64 --data train.txt --eval-data valid.txt "
         "--precision bfloat16 --device cuda --out model-w4-tuned",
+        "octet finetune model-fp16 --scheme w4a16-g64 --data self:2000 --eval-data valid.txt "
+        "--blockwise --steps 200 --out model-w4-tuned",
+        "octet finetune marian-fp16 --scheme w8a8-static --calib calib.h5 --data "
+        "parallel:train.en,train.de --eval-data parallel:valid.en,valid.de --batch-tokens 4096 "
+        "--out marian-w8a8-tuned",
         "octet finetune model-fp16 --scheme w4a16-g64 --batch 8 --length 1024 --plan"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const WorldOptions world = world_from_environment();
+    const WorldOptions world = join_environment(context);
     const FinetuneResult result = finetune(options_, world, context);
     if (world.rank == 0) print_training(result, options_.plan, common.json);
     return 0;

@@ -72,11 +72,15 @@ void print(const json& r) {
                                                    {"shape", Align::kRight},
                                                    {"dtype", Align::kLeft}});
   for (const json& row : r["modules"]) {
-    modules.add({row["modules"], row["count"].dump(), row["shape"].dump(), row["dtype"]});
+    modules.add({row["modules"].get<std::string>(), row["count"].dump(), row["shape"].dump(),
+                 row["dtype"].get<std::string>()});
   }
   TextTable kept(std::vector<TextTable::Column>{
       {"kept", Align::kLeft}, {"count", Align::kRight}, {"reason", Align::kLeft}});
-  for (const json& row : r["kept"]) kept.add({row["tensors"], row["count"].dump(), row["reason"]});
+  for (const json& row : r["kept"]) {
+    kept.add(
+        {row["tensors"].get<std::string>(), row["count"].dump(), row["reason"].get<std::string>()});
+  }
   fmt::print(
       "{}\n{}\n{} linear layers with {:.1f} M weights would be quantized, {:.1f} MB on disk now\n",
       modules.text(), kept.text(), r["linear_layers_to_quantize"].get<int64_t>(),

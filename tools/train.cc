@@ -16,13 +16,17 @@ class TrainCommand : public Command {
         "octet train config-dir --data train.txt --eval-data valid.txt --steps 3000 --out model",
         "octet train model-fp16 --init weights --lr 1e-5 --data train.txt --eval-data valid.txt "
         "--out model-adapted",
+        "octet train marian-config --data parallel:train.en,train.de --eval-data "
+        "parallel:valid.en,valid.de --batch-tokens 8192 --eval-samples 0 --label-smoothing 0.1 "
+        "--lr 1e-3 --schedule inverse-sqrt --warmup 1000 --beta2 0.98 --weight-decay 0 --ema 0.999 "
+        "--precision bfloat16 --device cuda --out marian",
         "torchrun --no-python --nproc-per-node 2 octet train config-dir --data train.txt "
         "--eval-data valid.txt --out model",
         "octet train config-dir --batch 16 --length 1024 --plan"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const WorldOptions world = world_from_environment();
+    const WorldOptions world = join_environment(context);
     const FinetuneResult result = train_model(options_, world, context);
     if (world.rank == 0) print_training(result, options_.plan, common.json);
     return 0;

@@ -12,37 +12,92 @@
 namespace octet {
 namespace {
 
-int number(const char* name, int fallback) {
-  const char* text = std::getenv(name);
-  if (text == nullptr) return fallback;
-  const std::string_view value = text;
-  int parsed = 0;
-  const auto end = std::from_chars(value.data(), value.data() + value.size(), parsed);
-  if (end.ec == std::errc() && end.ptr == value.data() + value.size() && parsed >= 0) {
-    return parsed;
+constexpr const char* kRemedy = "start with torchrun --no-python, or unset it";
+
+class Variables {
+ public:
+  explicit Variables(const Environment& environment) : environment_(environment) {}
+
+  std::string_view text(const char* name) const {
+    const char* value = environment_(name);
+    return value == nullptr ? std::string_view() : value;
   }
-  throw UsageError(fmt::format("{}={} in the environment", name, value), "a number",
-                   "start with torchrun --no-python, or unset it");
+  bool has(const char* name) const { return !text(name).empty(); }
+
+  int number(const char* name, int fallback) const {
+    const std::string_view value = text(name);
+    if (value.empty()) return fallback;
+    int parsed = 0;
+    const auto end = std::from_chars(value.data(), value.data() + value.size(), parsed);
+    if (end.ec == std::errc() && end.ptr == value.data() + value.size() && parsed >= 0) {
+      return parsed;
+    }
+    throw UsageError(fmt::format("{}={} in the environment", name, value), "a number", kRemedy);
+  }
+
+ private:
+  const Environment& environment_;
+};
+
+// The first of Slurm's hosts: "node[03-05,9],other" gives node03.
+std::string first_host(std::string_view hosts) {
+  const size_t open = hosts.find('['), comma = hosts.find(',');
+  if (open == std::string_view::npos || comma < open) return std::string(hosts.substr(0, comma));
+  const size_t end = hosts.find_first_of("-,]", open);
+  return std::string(hosts.substr(0, open)) + std::string(hosts.substr(open + 1, end - open - 1));
 }
+
+// The names under which a launcher gives size, rank and local rank.
+struct Launcher {
+  const char *size, *rank, *local;
+};
+constexpr Launcher kByHand{"WORLD_SIZE", "RANK", "LOCAL_RANK"};
+constexpr Launcher kSlurm{"SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "SLURM_LOCALID"};
+constexpr Launcher kOpenMpi{"OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK",
+                            "OMPI_COMM_WORLD_LOCAL_RANK"};
 
 void print_memory(const MemoryPlan& plan) {
   constexpr double kMiB = 1 << 20;
   for (const auto& [what, bytes] : plan.parts) {
     fmt::print("{:<34} {:>10.1f} MiB\n", what, static_cast<double>(bytes) / kMiB);
   }
-  fmt::print("{:<34} {:>10.1f} MiB\n{:<34} {:>10.1f} MiB\n", "in all",
-             static_cast<double>(plan.whole) / kMiB, "in all with --checkpointing",
-             static_cast<double>(plan.checkpointed) / kMiB);
+  const auto line = [](const char* what, uint64_t bytes) {
+    fmt::print("{:<34} {:>10.1f} MiB\n", what, static_cast<double>(bytes) / kMiB);
+  };
+  line("in all", plan.whole);
+  line("in all with --checkpointing", plan.checkpointed);
+  if (plan.blockwise > 0) line("in all with --blockwise", plan.blockwise);
 }
 
 }  // namespace
 
-WorldOptions world_from_environment() {
+WorldOptions world_from(const Environment& environment) {
+  const Variables variables(environment);
   WorldOptions world;
-  world.size = number("WORLD_SIZE", 1);
-  world.rank = number("RANK", 0);
-  world.port = number("MASTER_PORT", world.port);
-  if (const char* address = std::getenv("MASTER_ADDR")) world.address = address;
+  for (const Launcher& launcher : {kByHand, kSlurm, kOpenMpi}) {
+    if (!variables.has(launcher.size)) continue;
+    world.size = variables.number(launcher.size, 1);
+    world.rank = variables.number(launcher.rank, 0);
+    world.local_rank = variables.number(launcher.local, 0);
+    const bool slurm = launcher.size == kSlurm.size;
+    if (slurm && world.size > 1) world.address = first_host(variables.text("SLURM_STEP_NODELIST"));
+    break;
+  }
+  if (variables.has(kByHand.size) && !variables.has(kByHand.rank)) {
+    world.rank = variables.number("JOB_COMPLETION_INDEX", 0);
+  }
+  world.port = variables.number("MASTER_PORT", world.port);
+  if (variables.has("MASTER_ADDR")) world.address = variables.text("MASTER_ADDR");
+  world.hosted = variables.text("TORCHELASTIC_USE_AGENT_STORE") == "True";
+  world.attempt = variables.number("TORCHELASTIC_RESTART_COUNT", 0);
+  return world;
+}
+
+WorldOptions join_environment(Context& context) {
+  const WorldOptions world = world_from([](const char* name) { return std::getenv(name); });
+  if (world.size > 1 && context.device == "cuda") {
+    context.device = fmt::format("cuda:{}", world.local_rank);
+  }
   return world;
 }
 
@@ -50,6 +105,7 @@ void print_training(const FinetuneResult& result, bool plan, bool json) {
   if (json) {
     nlohmann::json memory = {{"whole", result.memory.whole},
                              {"checkpointed", result.memory.checkpointed}};
+    if (result.memory.blockwise > 0) memory["blockwise"] = result.memory.blockwise;
     for (const auto& [what, bytes] : result.memory.parts) memory["parts"][what] = bytes;
     nlohmann::json out = {{"memory", memory}};
     if (!plan) {

@@ -1,12 +1,22 @@
 // What the training commands share: the processes started together, and their result.
 #pragma once
+#include <functional>
+
 #include "finetune/finetune.h"
 
 namespace octet {
 
-/// RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun sets them; one process without them.
-/// UsageError for values that are no numbers.
-WorldOptions world_from_environment();
+/// Value of an environment variable, or null.
+using Environment = std::function<const char*(const char* name)>;
+
+/// Who this process is among those started together: by torchrun (or by hand: RANK, WORLD_SIZE,
+/// LOCAL_RANK, MASTER_ADDR, MASTER_PORT), a Kubernetes Job with completion indexes and WORLD_SIZE,
+/// srun or mpirun of Open MPI. One process without them. UsageError for values that are no numbers.
+WorldOptions world_from(const Environment& environment);
+
+/// world_from the process's own environment. Of several processes, one with --device cuda gets the
+/// GPU of its number on its machine.
+WorldOptions join_environment(Context& context);
 
 void print_training(const FinetuneResult& result, bool plan, bool json);
 

@@ -104,5 +104,24 @@ TEST(Train, TwoProcessesAreOneWithTwiceTheBatch) {
   EXPECT_NEAR(b["best"]["nll"].get<double>(), a["best"]["nll"].get<double>(), 1e-4);
 }
 
+// torchrun's agent holds the port itself.
+TEST(TrainOracle, TorchrunStartsProcessesThatFindEachOther) {
+  const Text text;
+  const std::string one = text.folder / "one", two = text.folder / "two";
+  const Output alone =
+      octet_cli("train " + text.arguments() + "--batch 4 --accumulate 2 --out " + one);
+  ASSERT_EQ(alone.code, 0) << alone.text;
+  const int port = 20000 + static_cast<int>((getpid() + 7) % 20000);
+  const Output both = shell(OCTET_PYTHON
+                            " -m torch.distributed.run --no-python --nproc-per-node 2 "
+                            "--master-port " +
+                            std::to_string(port) + " " OCTET_BINARY " train " + text.arguments() +
+                            "--threads 1 --batch 4 --out " + two);
+  ASSERT_EQ(both.code, 0) << both.text;
+  const nlohmann::json a = text.curve("one"), b = text.curve("two");
+  const double expected = a["train"][11]["loss"], got = b["train"][11]["loss"];
+  EXPECT_NEAR(got, expected, 2e-5 * expected);
+}
+
 }  // namespace
 }  // namespace octet::test

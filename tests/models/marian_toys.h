@@ -20,7 +20,7 @@ namespace octet::test {
 inline const std::filesystem::path& spm_toys() {
   static const struct Folder {
     std::filesystem::path path =
-        std::filesystem::path(testing::TempDir()) / ("octet-spm-" + std::to_string(getpid()));
+        std::filesystem::path(::testing::TempDir()) / ("octet-spm-" + std::to_string(getpid()));
     Folder() {
       const Output output =
           shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/marian_tokenizer_oracle.py " +

@@ -125,7 +125,8 @@ TEST_F(ToyRun, RunReportsOnceAndSkipsWhatIsDone) {
   EXPECT_EQ(second.code, 0);
   EXPECT_THAT(second.text, HasSubstr("(unchanged)"));
   EXPECT_EQ(fs::last_write_time(path("report") + "/report.json"), stamp);
-  EXPECT_EQ(json_of(command)["octet_report"], 1);
+  EXPECT_EQ(json_of(command)["octet_report"], 2);
+  EXPECT_TRUE(fs::exists(path("report") + "/report.html"));
   EXPECT_EQ(octet_cli(command + " --seed 5").code, 2)
       << "other options for the same --out are refused";
 }

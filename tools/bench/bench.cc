@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -15,8 +16,19 @@ namespace {
 struct Contestant {
   std::string model, dtype;
   std::unique_ptr<WorkerProcess> process;
-  std::vector<double> prefill_ms, decode_ms;
+  std::map<std::string, std::vector<double>> series;  // milliseconds by name
   nlohmann::json last;
+
+  void receive() {
+    last = nlohmann::json::parse(process->receive());
+    for (const auto& [name, value] : last.items()) {
+      if (!name.ends_with("_ms")) continue;
+      std::vector<double>& all = series[name];
+      if (value.is_number()) all.push_back(value.get<double>());
+      if (!value.is_array()) continue;
+      for (const auto& ms : value) all.push_back(ms.get<double>());
+    }
+  }
 };
 
 std::vector<Contestant> contestants(const BenchOptions& options) {
@@ -27,31 +39,74 @@ std::vector<Contestant> contestants(const BenchOptions& options) {
       dtypes =
           options.dtypes.empty() ? std::vector<std::string>{"float32", "bfloat16"} : options.dtypes;
     }
-    for (const std::string& dtype : dtypes) all.push_back({model, dtype, nullptr, {}, {}, {}});
+    for (const std::string& dtype : dtypes) all.push_back({model, dtype, nullptr, {}, {}});
   }
   return all;
 }
 
 void check(const BenchOptions& options) {
-  if (options.prefill < 1 || options.decode < 1 || options.rounds < 1) {
-    throw UsageError(fmt::format("--prefill {} --decode {} --rounds {}", options.prefill,
-                                 options.decode, options.rounds),
-                     "numbers of at least 1", "see octet bench --help");
+  for (const auto& [name, value] :
+       {std::pair{"prefill", options.prefill}, std::pair{"decode", options.decode},
+        std::pair{"rounds", options.rounds}, std::pair{"items", options.items},
+        std::pair{"batch", options.batch}, std::pair{"beam", options.beam}}) {
+    if (value >= 1) continue;
+    throw UsageError(fmt::format("--{} {}", name, value), "a number of at least 1",
+                     "see octet bench --help");
   }
 }
 
-BenchResult result_of(const Contestant& contestant, int64_t prefill) {
+PhaseSpeed phase(const std::vector<double>& ms, int64_t tokens) {
+  PhaseSpeed speed;
+  speed.ms = latency_stats(ms);
+  speed.tokens_per_second = 1000.0 * static_cast<double>(tokens) / speed.ms.p50;
+  return speed;
+}
+
+TaskSpeed task_speed(const Contestant& contestant, const BenchOptions& options) {
+  TaskSpeed speed;
+  speed.batch = options.batch;
+  speed.batch_ms = latency_stats(contestant.series.at("batch_ms"));
+  speed.single_ms = latency_stats(contestant.series.at("single_ms"));
+  const double seconds = speed.batch_ms.mean * static_cast<double>(speed.batch_ms.n) / 1000;
+  const auto items = contestant.last.at("items").get<int64_t>() * options.rounds;
+  speed.items_per_second = static_cast<double>(items) / seconds;
+  return speed;
+}
+
+BenchResult result_of(const Contestant& contestant, const BenchOptions& options) {
   BenchResult result;
   result.model = contestant.model;
   result.scheme = contestant.last.at("scheme").get<std::string>();
-  result.prefill_ms = latency_stats(contestant.prefill_ms);
-  result.decode_ms = latency_stats(contestant.decode_ms);
-  result.prefill_tokens_s = 1000.0 * static_cast<double>(prefill) / result.prefill_ms.p50;
-  result.decode_tokens_s = 1000.0 / result.decode_ms.p50;
+  if (contestant.series.contains("prefill_ms")) {
+    result.prefill = phase(contestant.series.at("prefill_ms"), options.prefill);
+    result.decode = phase(contestant.series.at("decode_ms"), 1);
+  } else {
+    result.speed = task_speed(contestant, options);
+  }
   result.bytes_on_disk = weight_file_bytes(contestant.model);
   result.weight_bytes = contestant.last.at("weight_bytes").get<uint64_t>();
   result.peak_memory = contestant.last.at("peak_memory").get<uint64_t>();
   return result;
+}
+
+// What the child is told, besides its model and dtype.
+std::vector<std::string> worker_arguments(const Contestant& one, const BenchOptions& options,
+                                          const Context& context) {
+  std::vector<std::string> arguments = {"bench", one.model, "--worker", one.dtype};
+  const auto add = [&](const char* flag, const std::string& value) {
+    arguments.insert(arguments.end(), {flag, value});
+  };
+  for (const auto& [flag, value] :
+       {std::pair{"--prefill", options.prefill}, std::pair{"--decode", options.decode},
+        std::pair{"--items", options.items}, std::pair{"--batch", options.batch},
+        std::pair{"--beam", options.beam},
+        std::pair{"--threads", static_cast<int64_t>(context.threads)}}) {
+    add(flag, fmt::format("{}", value));
+  }
+  if (!options.data.empty()) add("--data", options.data);
+  add("--device", context.device);
+  arguments.emplace_back("--quiet");
+  return arguments;
 }
 
 }  // namespace
@@ -60,8 +115,12 @@ void BenchOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "models to compare; float ones run in each of --dtypes", models);
   v.field("dtypes", "arithmetic of float models, one value a flag (default: float32 and bfloat16)",
           dtypes);
-  v.field("prefill", "tokens of the prompt", prefill);
-  v.field("decode", "tokens decoded one by one behind it", decode);
+  v.field("prefill", "language models: tokens of the prompt", prefill);
+  v.field("decode", "language models: tokens decoded one by one behind it", decode);
+  v.field("data", "translation models: sentences, as parallel:SRC,TGT or gettext:LANG[:DIR]", data);
+  v.field("items", "sentences or images in a turn", items);
+  v.field("batch", "sentences or images in a batch", batch);
+  v.field("beam", "translation models: hypotheses a sentence, 1 for greedy search", beam);
   v.field("rounds", "turns of each model", rounds);
   v.field("worker", "used between octet's own processes", worker);
 }
@@ -71,10 +130,7 @@ std::vector<BenchResult> bench(const BenchOptions& options, Context& context) {
   std::vector<Contestant> all = contestants(options);
   Progress progress(context.log, "bench", static_cast<int64_t>(all.size()) * (options.rounds + 1));
   for (Contestant& one : all) {
-    one.process = std::make_unique<WorkerProcess>(std::vector<std::string>{
-        "bench", one.model, "--worker", one.dtype, "--prefill", fmt::format("{}", options.prefill),
-        "--decode", fmt::format("{}", options.decode), "--threads",
-        fmt::format("{}", context.threads), "--device", context.device, "--quiet"});
+    one.process = std::make_unique<WorkerProcess>(worker_arguments(one, options, context));
     one.process->receive();  // loaded and warm
     progress.advance();
   }
@@ -82,15 +138,12 @@ std::vector<BenchResult> bench(const BenchOptions& options, Context& context) {
     for (Contestant& one : all) {
       context.stop.check("run the same command again");
       one.process->send("go");
-      one.last = nlohmann::json::parse(one.process->receive());
-      one.prefill_ms.push_back(one.last.at("prefill_ms").get<double>());
-      for (const double ms : one.last.at("decode_ms").get<std::vector<double>>())
-        one.decode_ms.push_back(ms);
+      one.receive();
       progress.advance();
     }
   }
   std::vector<BenchResult> results;
-  for (const Contestant& one : all) results.push_back(result_of(one, options.prefill));
+  for (const Contestant& one : all) results.push_back(result_of(one, options));
   return results;
 }
 

@@ -1,6 +1,7 @@
-// octet bench: prefill and decode speed of several models, each in a child process, taking turns.
+// octet bench: speed of several models at their task, each in a child process, taking turns.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,17 +15,19 @@ struct BenchOptions : Options {
   std::vector<std::string> models;
   std::vector<std::string> dtypes;  ///< of float models; empty: float32 and bfloat16
   int64_t prefill = 512, decode = 64, rounds = 5;
-  std::string worker;  ///< set in the child: the dtype it runs
+  std::string data;                           ///< sentences of translation models
+  int64_t items = 128, batch = 32, beam = 4;  ///< of translation and vision models
+  std::string worker;                         ///< set in the child: the dtype it runs
   void visit(OptionVisitor& v) override;
 };
 
-/// One model in one arithmetic.
+/// One model in one arithmetic. Language models have prefill (of `prefill` tokens, logits of the
+/// last one) and decode (one token at batch 1), the others the speed of their task; rates are of
+/// the median latency.
 struct BenchResult {
   std::string model, scheme;
-  LatencyStats prefill_ms;      ///< of one prefill of `prefill` tokens, logits of the last one
-  LatencyStats decode_ms;       ///< of one token at batch 1
-  double prefill_tokens_s = 0;  ///< prefill / median latency
-  double decode_tokens_s = 0;   ///< 1 / median latency
+  std::optional<PhaseSpeed> prefill, decode;
+  std::optional<TaskSpeed> speed;
   uint64_t bytes_on_disk = 0, weight_bytes = 0, peak_memory = 0;
 };
 

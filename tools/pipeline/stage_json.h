@@ -1,12 +1,16 @@
-// What bench.json of a run holds, read back.
+// What the stages of a run left in JSON, read back.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
+#include "finetune/trainer.h"
 #include "tools/report/report.h"
 
 namespace octet {
 
-/// Sizes, memory, prefill and decode of a variant from bench's to_json(BenchResult).
+/// Sizes, memory and speeds of a variant from bench's to_json(BenchResult).
 void fill_speed(const nlohmann::json& json, VariantResult& variant);
+
+/// The curve of a fine-tuning from its octet-finetune.json.
+TrainResult train_result_from(const nlohmann::json& json);
 
 }  // namespace octet

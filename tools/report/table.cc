@@ -77,12 +77,12 @@ std::string cut(const std::string& text, size_t width) {
   return text.substr(0, at) + std::string(kEllipsis);
 }
 
-std::string line_of(const std::vector<std::string>& cells,
+std::string line_of(const std::vector<TextTable::Cell>& cells,
                     const std::vector<TextTable::Column>& columns,
                     const std::vector<size_t>& widths) {
   std::string line;
   for (size_t c = 0; c < cells.size(); ++c) {
-    const std::string cell = cut(cells[c], widths[c]);
+    const std::string cell = cut(cells[c].text, widths[c]);
     const std::string pad(widths[c] - display_width(cell), ' ');
     if (c > 0) line += "  ";
     line += columns[c].align == Align::kLeft ? cell + pad : pad + cell;
@@ -145,24 +145,25 @@ TextTable::TextTable(std::vector<Column> columns) : columns_(std::move(columns))
   if (columns_.empty()) throw Error("a table without columns", "at least one", "name a column");
 }
 
-void TextTable::add(std::vector<std::string> cells) {
+void TextTable::add(std::vector<Cell> cells) {
   if (cells.size() != columns_.size()) {
     throw Error(fmt::format("a table row of {} cells", cells.size()),
                 fmt::format("{} cells", columns_.size()), "give one cell a column");
   }
-  for (std::string& cell : cells) cell = printable(cell);
+  for (Cell& cell : cells) cell.text = printable(cell.text);
   rows_.push_back(std::move(cells));
 }
 
 std::string TextTable::text(size_t width) const {
-  std::vector<std::string> titles;
+  std::vector<Cell> titles;
   std::vector<size_t> widths;
   for (const Column& column : columns_) {
-    titles.push_back(printable(column.title));
-    widths.push_back(display_width(titles.back()));
+    titles.emplace_back(printable(column.title));
+    widths.push_back(display_width(titles.back().text));
   }
   for (const auto& row : rows_) {
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], display_width(row[c]));
+    for (size_t c = 0; c < row.size(); ++c)
+      widths[c] = std::max(widths[c], display_width(row[c].text));
   }
   shrink(widths, columns_, width);
   std::string out = line_of(titles, columns_, widths);
@@ -179,7 +180,7 @@ std::string TextTable::markdown() const {
   out += "\n" + rule + "\n";
   for (const auto& row : rows_) {
     out += "|";
-    for (const std::string& cell : row) out += fmt::format(" {} |", markdown_escape(cell));
+    for (const Cell& cell : row) out += fmt::format(" {} |", markdown_escape(cell.text));
     out += "\n";
   }
   return out;

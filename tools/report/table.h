@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace octet {
@@ -23,10 +24,21 @@ class TextTable {
     std::string title;
     Align align = Align::kRight;
   };
+  /// A figure says where report.json has it: `key` is a JSON pointer, what is shown is about
+  /// `scale` times what stands there.
+  struct Cell {
+    std::string text, key = {};
+    double scale = 1;
+    Cell(std::string shown, std::string pointer = {}, double factor = 1)  // NOLINT: plain text, too
+        : text(std::move(shown)), key(std::move(pointer)), scale(factor) {}
+    Cell(const char* shown) : text(shown) {}  // NOLINT
+  };
   explicit TextTable(std::vector<Column> columns);
   /// Throws Error unless there is one cell a column.
-  void add(std::vector<std::string> cells);
+  void add(std::vector<Cell> cells);
   size_t rows() const { return rows_.size(); }
+  const std::vector<Column>& columns() const { return columns_; }
+  const std::vector<std::vector<Cell>>& cells() const { return rows_; }
   /// Aligned text, one line a row, two spaces between columns, no trailing spaces. A table wider
   /// than `width` has its widest left-aligned columns cut with "…", down to 8; figures are never
   /// cut.
@@ -36,7 +48,7 @@ class TextTable {
 
  private:
   std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::vector<Cell>> rows_;
 };
 
 /// `text` as literal Markdown on one line.

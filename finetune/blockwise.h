@@ -1,0 +1,46 @@
+// Block-wise tuning: where gradients and moments of a whole model do not fit, its blocks are tuned
+// one after the other, each towards the output of the float block (Li et al., "BRECQ: Pushing the
+// Limit of Post-Training Quantization by Block Reconstruction", ICLR 2021).
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <vector>
+
+#include "finetune/sampled_task.h"
+#include "finetune/trainer.h"
+
+namespace octet {
+
+/// Squared error of a block's output against the float block's, as a share of the latter's square,
+/// on the evaluation samples.
+struct BlockResult {
+  int block = 0;
+  double before = 0, after = 0;
+};
+
+/// Executors of one model with nothing loaded: blocks are loaded and released one by one. Leaves
+/// are chosen among those of what is loaded.
+struct BlockwiseSetup {
+  Runner student, teacher;
+  std::function<std::vector<Parameter>(int block)> leaves;
+  const SampledTask* task = nullptr;
+  World* world = nullptr;
+  std::filesystem::path folder;  ///< for what passes between blocks, and for tuned blocks
+  double enough = 0;             ///< mean KL up to which nothing is tuned
+};
+
+struct BlockwiseResult {
+  TrainResult training;  ///< eval[0]: quantized alone; eval[1]: tuned, when it was
+  std::vector<BlockResult> blocks;
+};
+
+/// options.steps and --warmup count for each block. Inputs are those that the blocks before, tuned
+/// already, leave. Called again after a kill it goes on behind the last whole block. A block that
+/// got no better keeps its values.
+BlockwiseResult tune_blockwise(const BlockwiseSetup& setup, const TrainerOptions& options,
+                               Context& context);
+
+/// Puts what was tuned into the leaves of the student, which is loaded whole.
+void load_tuned_blocks(const BlockwiseSetup& setup);
+
+}  // namespace octet

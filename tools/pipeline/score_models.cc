@@ -1,0 +1,65 @@
+#include "tools/pipeline/score_models.h"
+
+#include "eval/classification.h"
+#include "eval/translation.h"
+
+namespace octet {
+namespace {
+
+std::vector<TaskScores> score_texts(const std::vector<LoadedModel*>& models,
+                                    const ScoreOptions& options, Context& context) {
+  const EvalData data =
+      open_eval_data(options.model, options.data, options.length, options.samples);
+  std::vector<TaskScores> all;
+  for (const Evaluation& evaluation :
+       evaluate_models(models, models.front(), data, 0, options.seed, context)) {
+    TaskScores scores;
+    scores.task = "language";
+    scores.scheme = evaluation.scheme;
+    scores.signature = data.signature;
+    scores.comparison = evaluation.scores;
+    all.push_back(std::move(scores));
+  }
+  return all;
+}
+
+std::vector<TaskScores> score_translations(const std::vector<LoadedModel*>& models,
+                                           const ScoreOptions& options, Context& context) {
+  const TranslationData data =
+      open_translation_data(options.model, options.data, options.samples, context);
+  std::vector<TaskScores> all;
+  for (auto& evaluation : evaluate_translations(
+           models, models.front(), data, {options.beam, options.batch, options.seed}, context)) {
+    all.push_back(std::move(evaluation.scores));
+  }
+  return all;
+}
+
+std::vector<TaskScores> score_images(const std::vector<LoadedModel*>& models,
+                                     const ScoreOptions& options, Context& context) {
+  const ClassificationData data =
+      open_classification_data(options.model, options.data, options.samples);
+  std::vector<TaskScores> all;
+  for (auto& evaluation : evaluate_classifications(models, models.front(), data, options.batch,
+                                                   options.seed, context)) {
+    all.push_back(std::move(evaluation.scores));
+  }
+  return all;
+}
+
+}  // namespace
+
+std::vector<TaskScores> score_models(const std::vector<LoadedModel*>& models,
+                                     const ScoreOptions& options, Context& context) {
+  switch (task_kind(models.front()->config)) {
+    case TaskKind::kTranslation:
+      return score_translations(models, options, context);
+    case TaskKind::kVision:
+      return score_images(models, options, context);
+    case TaskKind::kLanguage:
+      break;
+  }
+  return score_texts(models, options, context);
+}
+
+}  // namespace octet
