@@ -153,4 +153,57 @@ Activation fused_silu_mul(const at::Tensor& gate_up, int64_t k, Format format,
   return out;
 }
 
+Activation fused_layer_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight,
+                            const at::Tensor& bias, double eps, Format format,
+                            const at::Tensor& input_scale) {
+  const int64_t k = x.size(-1), rows = x.numel() / k;
+  const auto* in = x.const_data_ptr<float>();
+  const auto* added = delta.defined() ? delta.const_data_ptr<float>() : nullptr;
+  const auto* w = weight.const_data_ptr<float>();
+  const auto* b = bias.const_data_ptr<float>();
+  const auto e = static_cast<float>(eps);
+  at::Tensor y = at::empty_like(x);
+  if (format == Format::kFloat) {
+    cpu::layer_norm(in, added, w, b, e, rows, k, y.data_ptr<float>());
+    return {y, {}, {}, leading_sizes(x)};
+  }
+  Activation out = quantized_like(x, rows, k, format, input_scale, leading_sizes(x));
+  out.value = y;
+  if (format == Format::kInt8Token) {
+    cpu::layer_norm_quantize_rows(in, added, w, b, e, rows, k, y.data_ptr<float>(),
+                                  out.q.data_ptr<int8_t>(), out.scale.data_ptr<float>());
+  } else {
+    cpu::layer_norm_quantize_tensor(in, added, w, b, e, rows, k, out.scale.item<float>(),
+                                    y.data_ptr<float>(), out.q.data_ptr<int8_t>());
+  }
+  return out;
+}
+
+bool has_fused_activation(std::string_view act) {
+  const auto kind = activation_kind(act);
+  return kind == Kind::kRelu || kind == Kind::kSilu;
+}
+
+Activation fused_activation(const at::Tensor& x, std::string_view act, Format format,
+                            const at::Tensor& input_scale) {
+  const int64_t k = x.size(-1), rows = x.numel() / k;
+  const auto kind =
+      activation_kind(act) == Kind::kRelu ? cpu::RowActivation::kRelu : cpu::RowActivation::kSilu;
+  const auto* in = x.const_data_ptr<float>();
+  if (format == Format::kFloat) {
+    at::Tensor y = at::empty_like(x);
+    cpu::activate_rows(kind, in, rows, k, y.data_ptr<float>());
+    return {y, {}, {}, leading_sizes(x)};
+  }
+  Activation out = quantized_like(x, rows, k, format, input_scale, leading_sizes(x));
+  if (format == Format::kInt8Token) {
+    cpu::activate_quantize_rows(kind, in, rows, k, out.q.data_ptr<int8_t>(),
+                                out.scale.data_ptr<float>());
+  } else {
+    cpu::activate_quantize_tensor(kind, in, rows, k, out.scale.item<float>(),
+                                  out.q.data_ptr<int8_t>());
+  }
+  return out;
+}
+
 }  // namespace octet

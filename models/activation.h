@@ -30,4 +30,13 @@ Activation fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double 
 Activation fused_silu_mul(const at::Tensor& gate_up, int64_t k, Format format,
                           const at::Tensor& input_scale);
 
+/// LayerNorm of x + delta (delta may be undefined). The normed value is kept, whatever the format.
+Activation fused_layer_norm(const at::Tensor& x, const at::Tensor& delta, const at::Tensor& weight,
+                            const at::Tensor& bias, double eps, Format format,
+                            const at::Tensor& input_scale);
+/// relu, silu or swish alone; see has_fused_activation.
+Activation fused_activation(const at::Tensor& x, std::string_view act, Format format,
+                            const at::Tensor& input_scale);
+bool has_fused_activation(std::string_view act);
+
 }  // namespace octet

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/decoding.h"
 
 namespace octet {
 namespace {
@@ -127,6 +128,19 @@ at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
   }
   return at::scaled_dot_product_attention(q, k, v, mask, dropout, plain_causal, std::nullopt,
                                           grouped);
+}
+
+at::Tensor attend_places(const at::Tensor& q, const KvCache& cache, const at::Tensor& places,
+                         const at::Tensor& counts, bool causal, int64_t heads) {
+  const int64_t rows = q.size(0), queries = q.size(1), width = q.size(2);
+  at::Tensor y = at::empty({rows, queries, width}, q.options());
+  const float* keys = cache.k.const_data_ptr<float>();
+  cpu::gathered_attention(
+      {q.const_data_ptr<float>(), q.stride(1), keys, keys + width, cache.k.stride(0),
+       places.const_data_ptr<int32_t>(), places.stride(0), counts.const_data_ptr<int32_t>(), causal,
+       rows, queries, heads, width / heads},
+      y.data_ptr<float>());
+  return y;
 }
 
 }  // namespace octet

@@ -29,4 +29,10 @@ KvCache append(KvCache& cache, const State& state, const at::Tensor& k, const at
 at::Tensor attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, bool causal,
                   const at::Tensor& key_mask, int64_t window = 0, double dropout = 0);
 
+/// softmax(q k^T / sqrt(D)) v for q [B, T, H D] with unit stride along H D and rows equally far
+/// apart, where keys and values lie in `cache` at places [B, >= counts] (int32), row by row, the
+/// first counts[b] of them; with `causal` query i sees i more. Gives [B, T, H D]. CPU, float32.
+at::Tensor attend_places(const at::Tensor& q, const KvCache& cache, const at::Tensor& places,
+                         const at::Tensor& counts, bool causal, int64_t heads);
+
 }  // namespace octet

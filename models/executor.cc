@@ -151,19 +151,30 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
   const Format format = info.reader < 0 ? Format::kFloat : linears_[info.reader]->wants();
   const at::Tensor scale =
       format == Format::kInt8Tensor ? linears_[info.reader]->input_scale() : at::Tensor();
+  if (!info.rms && info.post && fuse(info.reader, x) && (!delta.defined() || fuse(-1, delta))) {
+    Activation out =
+        fused_layer_norm(x, delta, weights.weight, weights.bias, info.eps, format, scale);
+    return {out.value, std::move(out)};
+  }
   const at::Tensor sum = delta.defined() ? x + delta : x;
   if (info.rms && !info.post && fuse(info.reader, sum)) {
     return {sum, fused_rms_norm(sum, weights.weight, info.eps, format, scale)};
   }
-  at::Tensor normed;
-  if (info.rms && fuse(-1, sum)) {
-    normed = fused_rms_norm(sum, weights.weight, info.eps, Format::kFloat, {}).value;
-  } else {
-    normed = info.rms ? rms_norm(sum, weights.weight, info.eps)
-                      : layer_norm(sum, weights.weight, weights.bias, info.eps);
-  }
+  const at::Tensor normed = norm_alone(info, weights, sum);
   return {info.post ? normed : sum,
           to_format(normed, format, scale, info.reader < 0 || keep_value(info.reader))};
+}
+
+at::Tensor Executor::norm_alone(const Norm& info, const NormWeights& weights,
+                                const at::Tensor& x) const {
+  if (!fuse(-1, x)) {
+    return info.rms ? rms_norm(x, weights.weight, info.eps)
+                    : layer_norm(x, weights.weight, weights.bias, info.eps);
+  }
+  return info.rms
+             ? fused_rms_norm(x, weights.weight, info.eps, Format::kFloat, {}).value
+             : fused_layer_norm(x, {}, weights.weight, weights.bias, info.eps, Format::kFloat, {})
+                   .value;
 }
 
 Activation Executor::read(Id site, const at::Tensor& x) {
@@ -174,14 +185,17 @@ Activation Executor::read(Id site, const at::Tensor& x) {
 Activation Executor::gate(Id site, const at::Tensor& gate_up, std::string_view act) {
   check_loaded(site);
   const int64_t k = topology_.sites[site].k();
-  const bool silu = (act == "silu" || act == "swish") && gate_up.size(-1) == 2 * k;
+  const bool gated = gate_up.size(-1) == 2 * k;
+  const bool has_kernel =
+      gated ? act == "silu" || act == "swish" : gate_up.size(-1) == k && has_fused_activation(act);
+  const auto fused = [&](Format format, const at::Tensor& scale) {
+    return gated ? fused_silu_mul(gate_up, k, format, scale)
+                 : fused_activation(gate_up, act, format, scale);
+  };
   Linear& linear = *linears_[site];
-  if (silu && fuse(site, gate_up)) {
-    return fused_silu_mul(gate_up, k, linear.wants(), linear.input_scale());
-  }
-  const at::Tensor value = silu && fuse(-1, gate_up)
-                               ? fused_silu_mul(gate_up, k, Format::kFloat, {}).value
-                               : activate(gate_up, k, act);
+  if (has_kernel && fuse(site, gate_up)) return fused(linear.wants(), linear.input_scale());
+  const at::Tensor value =
+      has_kernel && fuse(-1, gate_up) ? fused(Format::kFloat, {}).value : activate(gate_up, k, act);
   return to_format(value, linear.wants(), linear.input_scale(), keep_value(site));
 }
 

@@ -86,6 +86,7 @@ class Executor {
   bool keep_value(Id site) const;
   bool fuse(Id site, const at::Tensor& x) const;
   at::Tensor real_rows(const at::Tensor& x) const;
+  at::Tensor norm_alone(const Norm& info, const NormWeights& weights, const at::Tensor& x) const;
 
   Topology topology_;
   std::shared_ptr<WeightSource> source_;

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "models/architectures/families.h"
 #include "models/architectures/llama.h"
@@ -21,28 +23,44 @@ void pick_rows(std::vector<KvCache>& caches, const at::Tensor& rows) {
   }
 }
 
+// Dimension `dim` becomes `size`, what was there comes first.
+void lengthen(at::Tensor& tensor, int64_t dim, int64_t size) {
+  const int64_t filled = tensor.size(dim);
+  if (size <= filled) return;
+  auto sizes = tensor.sizes().vec();
+  sizes[static_cast<size_t>(dim)] = size;
+  at::Tensor longer = at::zeros(sizes, tensor.options());
+  longer.narrow(dim, 0, filled).copy_(tensor);
+  tensor = std::move(longer);
+}
+
 }  // namespace
 
 void State::reorder(const at::Tensor& beams) {
-  pick_rows(self, beams);
+  if (!places) return pick_rows(self, beams);
+  for (at::Tensor* numbers : {&places->self, &places->memory, &places->memory_counts}) {
+    if (numbers->defined()) *numbers = numbers->index_select(0, beams);
+  }
 }
 
 void State::reorder_memory(const at::Tensor& sentences) {
-  pick_rows(cross, sentences);
+  if (!places) pick_rows(cross, sentences);
 }
 
-void State::grow(int64_t capacity) {
-  for (KvCache& cache : self) {
-    for (at::Tensor* old : {&cache.k, &cache.v}) {
-      auto sizes = old->sizes().vec();
-      const int64_t filled = sizes[2];
-      if (capacity <= filled) continue;
-      sizes[2] = capacity;
-      at::Tensor grown = at::zeros(sizes, old->options());
-      grown.narrow(2, 0, filled).copy_(*old);
-      *old = std::move(grown);
-    }
+void State::make_room(int64_t rows, int64_t most) {
+  if (self.empty()) return;
+  const auto more = [](int64_t held, int64_t needed, int64_t limit) {
+    return held >= needed ? held : std::min(std::max(2 * held, needed), std::max(limit, needed));
+  };
+  if (!places) {
+    const int64_t positions = more(self.front().k.size(2), used + 1, most);
+    for (KvCache& cache : self) lengthen(cache.k, 2, positions), lengthen(cache.v, 2, positions);
+    return;
   }
+  lengthen(places->self, 1, more(places->self.size(1), used + 1, most));
+  const int64_t needed = places->taken + rows;
+  const int64_t count = more(self.front().k.size(0), needed, 2 * needed);
+  for (KvCache& cache : self) lengthen(cache.k, 0, count);
 }
 
 std::map<std::string, at::Tensor> Hidden::tensors() const {

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,17 +20,31 @@ struct KvCache {
   at::Tensor k, v;
 };
 
+/// Where each row's keys and values lie in caches that stay as they were written (CPU): reordering
+/// rows moves these numbers instead. Then a cache is one tensor k [places, 2 H_kv D], keys before
+/// values.
+struct Places {
+  at::Tensor self;           ///< int32 [rows, positions], the first State::used of them filled
+  at::Tensor memory;         ///< int32 [rows, S]: the real positions of each row's source first
+  at::Tensor memory_counts;  ///< int32 [rows]
+  int64_t taken = 0;         ///< of the caches of self-attention
+  int64_t begun = 0;         ///< first place of the positions now running
+};
+
 /// Owned by the decoding loop. `length` (int64 [1], on the device) counts the filled positions;
 /// `used` is the same number on the host, for devices where shapes may depend on it (CPU).
 struct State {
   std::vector<KvCache> self, cross;
   at::Tensor length;
   int64_t used = 0;
+  std::optional<Places> places;
   /// Picks rows of the caches of self-attention, int64 [B * beams]. Those of cross-attention have a
   /// row a sentence, which beams share: reorder_memory picks them, int64 [B].
   void reorder(const at::Tensor& beams);
   void reorder_memory(const at::Tensor& sentences);
-  void grow(int64_t capacity);  ///< makes room in the caches of self-attention
+  /// Makes room for one more position of `rows` rows; `most` is the largest number of positions
+  /// there will be.
+  void make_room(int64_t rows, int64_t most);
 };
 
 struct Batch {

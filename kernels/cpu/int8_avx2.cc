@@ -14,6 +14,7 @@ namespace octet::cpu {
 namespace {
 
 struct Ops {
+  static constexpr ScaleRow kScaleRow = nullptr;
   using Reg = __m256i;
   static constexpr int kGroup = 2, kLanes = 8, kVectors = 2, kMaxRows = 6, kChunk = 512;
   static constexpr int kStreams = 2, kChains = 4;

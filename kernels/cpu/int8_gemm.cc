@@ -69,24 +69,27 @@ struct Call {
   float* y;
 };
 
-/// The one place where sums become floats. This file has no fused multiply-add, so every level
-/// rounds alike.
+// This file has no fused multiply-add, so every level rounds alike.
+void scale_plainly(const int32_t* acc, int64_t n, float row_scale, const float* col_scale,
+                   const float* bias, float* y) {
+  if (bias == nullptr) {
+    for (int64_t c = 0; c < n; ++c) y[c] = static_cast<float>(acc[c]) * row_scale * col_scale[c];
+    return;
+  }
+  for (int64_t c = 0; c < n; ++c) {
+    y[c] = static_cast<float>(acc[c]) * row_scale * col_scale[c] + bias[c];
+  }
+}
+
+/// The one place where sums become floats.
 void scale_rows(const Call& call, const int32_t* acc, int64_t row, int rows, int64_t column) {
-  const int64_t columns = call.w.tile->columns;
-  const int64_t n = std::min(columns, call.w.n - column);
-  const float* col_scale = call.col_scale + column;
+  const Int8Tile& tile = *call.w.tile;
+  const int64_t n = std::min<int64_t>(tile.columns, call.w.n - column);
+  const ScaleRow scale = tile.scale_row == nullptr ? scale_plainly : tile.scale_row;
   for (int r = 0; r < rows; ++r) {
-    const float scale = call.row_scale[call.per_row ? row + r : 0];
-    const int32_t* from = acc + r * columns;
-    float* to = call.y + (row + r) * call.w.n + column;
-    if (call.bias == nullptr) {
-      for (int64_t c = 0; c < n; ++c) to[c] = static_cast<float>(from[c]) * scale * col_scale[c];
-    } else {
-      const float* bias = call.bias + column;
-      for (int64_t c = 0; c < n; ++c) {
-        to[c] = static_cast<float>(from[c]) * scale * col_scale[c] + bias[c];
-      }
-    }
+    scale(acc + r * tile.columns, n, call.row_scale[call.per_row ? row + r : 0],
+          call.col_scale + column, call.bias == nullptr ? nullptr : call.bias + column,
+          call.y + (row + r) * call.w.n + column);
   }
 }
 

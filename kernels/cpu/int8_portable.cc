@@ -8,6 +8,7 @@ namespace octet::cpu {
 namespace {
 
 struct Ops {
+  static constexpr ScaleRow kScaleRow = nullptr;
   struct Reg {
     int32_t lane[8];
   };

@@ -1,7 +1,7 @@
 // Int8Tile over `Ops`, which the including file defines before: Reg, kGroup, kLanes (int32 of a
 // Reg), kVectors (Regs of one panel), kMaxRows, kStreams, kChunk, kOffset, kChains (sums in flight
-// that hide the latency of dot), and the static functions zero, weights, spread, dot, add, load,
-// store, encode. Internal linkage: each including file gets its own copy.
+// that hide the latency of dot), kScaleRow (may be null), and the static functions zero, weights,
+// spread, dot, add, load, store, encode. Internal linkage: each including file gets its own copy.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -124,7 +124,7 @@ void pack_x(const int8_t* x, int64_t k, int rows, int32_t* packed) {
 }
 
 constexpr Int8Tile kInt8Tile = {Ops::kGroup, kColumns, Ops::kMaxRows, Ops::kChunk, Ops::kOffset,
-                                pack_x,      run,      Ops::kStreams, run_row<>};
+                                pack_x,      run,      Ops::kStreams, run_row<>,   Ops::kScaleRow};
 
 }  // namespace
 }  // namespace octet::cpu

@@ -11,6 +11,11 @@
 
 namespace octet::cpu {
 
+/// y[c] = acc[c] * row_scale * col_scale[c] + bias[c] for c < n (bias may be null), each step
+/// rounded on its own.
+using ScaleRow = void (*)(const int32_t* acc, int64_t n, float row_scale, const float* col_scale,
+                          const float* bias, float* y);
+
 struct Int8Tile {
   int group;       ///< steps of k in one int32 of x
   int columns;     ///< outputs of one panel
@@ -24,6 +29,7 @@ struct Int8Tile {
   int streams;  ///< most panels of one run_row: weights that come from memory want several at once
   /// One row against `panels` (a power of two) that lie one behind the other, each `groups` long.
   void (*run_row)(int panels, const int8_t* panel, const int32_t* x, int64_t groups, int32_t* acc);
+  ScaleRow scale_row;  ///< null: int8_gemm's own loop
 };
 
 inline constexpr int kMaxTileRows = 12, kMaxTileColumns = 32, kMaxStreams = 8;

@@ -16,7 +16,27 @@
 namespace octet::cpu {
 namespace {
 
+// The forms with explicit rounding: the compiler may not contract them into multiply-add, so the
+// bits are those of the other levels.
+constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+void scale_columns(const int32_t* acc, int64_t n, float row_scale, const float* col_scale,
+                   const float* bias, float* y) {
+  const __m512 scale = _mm512_set1_ps(row_scale);
+  for (int64_t c = 0; c < n; c += 16) {
+    const __mmask16 mask = n - c >= 16 ? 0xffff : static_cast<__mmask16>((1U << (n - c)) - 1);
+    const __m512 sum = _mm512_maskz_cvt_roundepi32_ps(mask, _mm512_load_si512(acc + c), kNearest);
+    __m512 v = _mm512_maskz_mul_round_ps(mask, sum, scale, kNearest);
+    v = _mm512_maskz_mul_round_ps(mask, v, _mm512_maskz_loadu_ps(mask, col_scale + c), kNearest);
+    if (bias != nullptr) {
+      v = _mm512_maskz_add_round_ps(mask, v, _mm512_maskz_loadu_ps(mask, bias + c), kNearest);
+    }
+    _mm512_mask_storeu_ps(y + c, mask, v);
+  }
+}
+
 struct Ops {
+  static constexpr ScaleRow kScaleRow = scale_columns;
   using Reg = __m512i;
   static constexpr int kGroup = 4, kLanes = 16, kVectors = 2, kMaxRows = 12, kChunk = 128;
   static constexpr int kStreams = 8, kChains = 8;

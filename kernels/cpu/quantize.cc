@@ -56,6 +56,16 @@ void produce_quantize_tensor(int64_t rows, int64_t k, float scale, int8_t* q,
   });
 }
 
+void norm_row(const float* x, const float* delta, const float* weight, const float* bias, float eps,
+              int64_t k, int64_t r, float* y) {
+  kernels().layer_norm(x + r * k, delta == nullptr ? nullptr : delta + r * k, weight, bias, eps, k,
+                       y + r * k);
+}
+
+auto row_activation(RowActivation activation) {
+  return activation == RowActivation::kRelu ? kernels().relu : kernels().silu;
+}
+
 }  // namespace
 
 void quantize_rows(const float* x, int64_t rows, int64_t k, int8_t* q, float* scale) {
@@ -109,6 +119,47 @@ void silu_mul_quantize_tensor(const float* gate_up, int64_t rows, int64_t k, flo
     const float* gate = gate_up + r * 2 * k;
     kernels().silu_mul(gate, gate + k, k, y);
   });
+}
+
+void layer_norm(const float* x, const float* delta, const float* weight, const float* bias,
+                float eps, int64_t rows, int64_t k, float* y) {
+  for_rows(rows, k, [&](int64_t r) { norm_row(x, delta, weight, bias, eps, k, r, y); });
+}
+
+void layer_norm_quantize_rows(const float* x, const float* delta, const float* weight,
+                              const float* bias, float eps, int64_t rows, int64_t k, float* y,
+                              int8_t* q, float* scale) {
+  for_rows(rows, k, [&](int64_t r) {
+    norm_row(x, delta, weight, bias, eps, k, r, y);
+    scale[r] = kernels().scale(y + r * k, k);
+    kernels().quantize(y + r * k, k, scale[r], q + r * k);
+  });
+}
+
+void layer_norm_quantize_tensor(const float* x, const float* delta, const float* weight,
+                                const float* bias, float eps, int64_t rows, int64_t k, float scale,
+                                float* y, int8_t* q) {
+  for_rows(rows, k, [&](int64_t r) {
+    norm_row(x, delta, weight, bias, eps, k, r, y);
+    kernels().quantize(y + r * k, k, scale, q + r * k);
+  });
+}
+
+void activate_rows(RowActivation activation, const float* x, int64_t rows, int64_t k, float* y) {
+  const auto run = row_activation(activation);
+  for_rows(rows, k, [&](int64_t r) { run(x + r * k, k, y + r * k); });
+}
+
+void activate_quantize_rows(RowActivation activation, const float* x, int64_t rows, int64_t k,
+                            int8_t* q, float* scale) {
+  const auto run = row_activation(activation);
+  produce_quantize_rows(rows, k, q, scale, [&](int64_t r, float* y) { run(x + r * k, k, y); });
+}
+
+void activate_quantize_tensor(RowActivation activation, const float* x, int64_t rows, int64_t k,
+                              float scale, int8_t* q) {
+  const auto run = row_activation(activation);
+  produce_quantize_tensor(rows, k, scale, q, [&](int64_t r, float* y) { run(x + r * k, k, y); });
 }
 
 }  // namespace octet::cpu

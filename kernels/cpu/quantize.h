@@ -32,4 +32,27 @@ void silu_mul_quantize_rows(const float* gate_up, int64_t rows, int64_t k, int8_
 void silu_mul_quantize_tensor(const float* gate_up, int64_t rows, int64_t k, float scale,
                               int8_t* q);
 
+/// LayerNorm of x + delta [rows, k] (delta may be null): y = (x - mean) * rsqrt(variance + eps) *
+/// weight + bias, in float32, sums in a fixed order. y may be x or delta.
+void layer_norm(const float* x, const float* delta, const float* weight, const float* bias,
+                float eps, int64_t rows, int64_t k, float* y);
+
+enum class RowActivation { kRelu, kSilu };
+/// y = activation(x); x [rows, k].
+void activate_rows(RowActivation activation, const float* x, int64_t rows, int64_t k, float* y);
+/// activate_rows then quantize_rows / quantize_tensor; bit-equal to the two calls in sequence.
+void activate_quantize_rows(RowActivation activation, const float* x, int64_t rows, int64_t k,
+                            int8_t* q, float* scale);
+void activate_quantize_tensor(RowActivation activation, const float* x, int64_t rows, int64_t k,
+                              float scale, int8_t* q);
+
+/// layer_norm, and its result quantized as by quantize_rows / quantize_tensor: both are needed
+/// where the norm stands behind the sum.
+void layer_norm_quantize_rows(const float* x, const float* delta, const float* weight,
+                              const float* bias, float eps, int64_t rows, int64_t k, float* y,
+                              int8_t* q, float* scale);
+void layer_norm_quantize_tensor(const float* x, const float* delta, const float* weight,
+                                const float* bias, float eps, int64_t rows, int64_t k, float scale,
+                                float* y, int8_t* q);
+
 }  // namespace octet::cpu

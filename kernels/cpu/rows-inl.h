@@ -79,6 +79,46 @@ void row_rms_norm(const float* x, const float* weight, float eps, int64_t k, flo
   for (int64_t j = 0; j < k; ++j) y[j] = x[j] * inverse * weight[j];
 }
 
+// Sums in sixteen fixed lanes, so that the order of additions is the same on every level.
+constexpr int kSumLanes = 16;
+
+float sum_of_lanes(float* lane) {
+  for (int half = kSumLanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+  }
+  return lane[0];
+}
+
+/// Sum of term(x[j]).
+template <class Term>
+[[gnu::always_inline]] inline float lane_sum(const float* x, int64_t k, const Term& term) {
+  float lane[kSumLanes] = {};
+  int64_t j = 0;
+  for (; j + kSumLanes <= k; j += kSumLanes) {
+    for (int i = 0; i < kSumLanes; ++i) lane[i] += term(x[j + i]);
+  }
+  for (int i = 0; j < k; ++j, ++i) lane[i] += term(x[j]);
+  return sum_of_lanes(lane);
+}
+
+void row_layer_norm(const float* x, const float* delta, const float* weight, const float* bias,
+                    float eps, int64_t k, float* y) {
+  if (delta != nullptr) {
+    for (int64_t j = 0; j < k; ++j) y[j] = x[j] + delta[j];
+    x = y;
+  }
+  const float count = static_cast<float>(k);
+  const float mean = lane_sum(x, k, [](float v) { return v; }) / count;
+  const float variance =
+      lane_sum(x, k, [mean](float v) { return (v - mean) * (v - mean); }) / count;
+  const float inverse = 1.0f / __builtin_sqrtf(variance + eps);
+  for (int64_t j = 0; j < k; ++j) y[j] = (x[j] - mean) * inverse * weight[j] + bias[j];
+}
+
+void row_relu(const float* x, int64_t k, float* y) {
+  for (int64_t j = 0; j < k; ++j) y[j] = x[j] < 0.0f ? 0.0f : x[j];
+}
+
 // Beyond 87 the sigmoid is 1 to the last bit on one side and under 2e-38 on the other.
 void row_silu_mul(const float* gate, const float* up, int64_t k, float* y) {
   for (int64_t j = 0; j < k; ++j) {
@@ -86,6 +126,15 @@ void row_silu_mul(const float* gate, const float* up, int64_t k, float* y) {
     v = v < 87.0f ? v : 87.0f;
     v = v > -87.0f ? v : -87.0f;
     y[j] = gate[j] / (1.0f + exp_bounded(v)) * up[j];
+  }
+}
+
+void row_silu(const float* x, int64_t k, float* y) {
+  for (int64_t j = 0; j < k; ++j) {
+    float v = -x[j];
+    v = v < 87.0f ? v : 87.0f;
+    v = v > -87.0f ? v : -87.0f;
+    y[j] = x[j] / (1.0f + exp_bounded(v));
   }
 }
 
@@ -107,8 +156,9 @@ void row_bins(const float* x, int64_t k, float width, int32_t last, int32_t* ind
   }
 }
 
-constexpr RowKernels kRowKernels = {row_scale,    row_quantize, row_rms_norm,
-                                    row_silu_mul, row_absmax,   row_bins};
+constexpr RowKernels kRowKernels = {row_scale,    row_quantize,   row_rms_norm,
+                                    row_silu_mul, row_layer_norm, row_silu,
+                                    row_relu,     row_absmax,     row_bins};
 
 }  // namespace
 }  // namespace octet::cpu

@@ -15,6 +15,11 @@ struct RowKernels {
   void (*quantize)(const float* x, int64_t k, float scale, int8_t* q);
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t k, float* y);
   void (*silu_mul)(const float* gate, const float* up, int64_t k, float* y);
+  /// Norm of x + delta (delta may be null), as quantize.h says. y may be x or delta.
+  void (*layer_norm)(const float* x, const float* delta, const float* weight, const float* bias,
+                     float eps, int64_t k, float* y);
+  void (*silu)(const float* x, int64_t k, float* y);
+  void (*relu)(const float* x, int64_t k, float* y);
   /// absmax[j] = max(absmax[j], |x[j]|), NaN wins.
   void (*absmax)(const float* x, int64_t k, float* absmax);
   /// index[i] = min(floor(|x_i| / width), last), and -1 where x_i is 0.

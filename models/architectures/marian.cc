@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -13,6 +14,7 @@ namespace {
 
 constexpr const char* kTable = "model.shared.weight";
 constexpr const char* kLogitsBias = "final_logits_bias";
+constexpr int64_t kKeptPositions = 512;  // more are computed where they are needed
 
 Id last_site(const Topology& topology) {
   return static_cast<Id>(topology.sites.size()) - 1;
@@ -96,6 +98,13 @@ Marian::Marian(const ModelConfig& config) : config_(config), topology_(marian_to
     blocks_.push_back(block);
   }
   head_ = site;
+  positions_ =
+      sinusoidal_positions(0, std::min(config.max_positions, kKeptPositions), config.hidden);
+}
+
+at::Tensor Marian::positions(int64_t begin, int64_t count) const {
+  return begin + count <= positions_.size(0) ? positions_.narrow(0, begin, count)
+                                             : sinusoidal_positions(begin, count, config_.hidden);
 }
 
 at::Tensor Marian::embedded(Executor& executor, const at::Tensor& ids, const State* state) const {
@@ -106,9 +115,31 @@ at::Tensor Marian::embedded(Executor& executor, const at::Tensor& ids, const Sta
   }
   at::Tensor x = executor.embed(kTable, ids);
   if (config_.scale_embedding) x = x * std::sqrt(static_cast<double>(config_.hidden));
-  return executor.dropout(
-      x + sinusoidal_positions(begin, ids.size(1), config_.hidden).to(x.options()),
-      config_.dropout);
+  return executor.dropout(x + positions(begin, ids.size(1)).to(x.options()), config_.dropout);
+}
+
+void Marian::take_places(const Batch& batch, State& state) const {
+  Places& places = *state.places;
+  const auto options = at::TensorOptions(at::kInt);
+  const int64_t rows = batch.target_ids.size(0), steps = batch.target_ids.size(1);
+  places.begun = places.taken;
+  places.taken += rows * steps;
+  if (state.used + steps > places.self.size(1) || places.taken > state.self.front().k.size(0)) {
+    throw Error(fmt::format("{} positions", state.used + steps),
+                fmt::format("at most the cache's {}", places.self.size(1)), "use a shorter text");
+  }
+  places.self.narrow(1, state.used, steps)
+      .copy_(at::arange(places.begun, places.taken, options).view({rows, steps}));
+  if (!batch.ids.defined()) return;
+  const int64_t sentences = batch.ids.size(0), length = batch.ids.size(1);
+  const at::Tensor mask =
+      batch.mask.defined() ? batch.mask.to(at::kBool) : at::ones({sentences, length}, at::kBool);
+  // Stable, so that the real positions come first and in their order.
+  const at::Tensor order = std::get<1>(at::sort(mask.to(at::kInt), /*stable=*/true, 1, true));
+  const at::Tensor begin = at::arange(sentences).unsqueeze(1) * length;
+  const int64_t beams = rows / sentences;
+  places.memory = (order + begin).to(at::kInt).repeat_interleave(beams, 0);
+  places.memory_counts = mask.sum(1).to(at::kInt).repeat_interleave(beams, 0);
 }
 
 // Until the encoder is done, `memory` holds the decoder's embedded stream.
@@ -120,6 +151,7 @@ Hidden Marian::begin(Executor& executor, const Batch& batch, State* state) const
     if (mask->defined()) *mask = mask->to(device);
   }
   hidden.x = embedded(executor, batch.target_ids, state);
+  if (state != nullptr && state->places) take_places(batch, *state);
   if (batch.ids.defined()) {
     hidden.memory = embedded(executor, batch.ids, nullptr);
     std::swap(hidden.x, hidden.memory);
@@ -134,41 +166,64 @@ at::Tensor Marian::heads(const at::Tensor& x, int64_t count) const {
 Executor::Normed Marian::self_attention(Executor& executor, const Attention& ids,
                                         const Hidden& hidden, KvCache* cache,
                                         const State* state) const {
-  const int64_t h = config_.heads;
-  const at::Tensor qkv = heads(executor.linear(ids.in, executor.read(ids.in, hidden.x)), 3);
-  const bool causal = ids.norm >= blocks_[topology_.encoder_blocks].self.norm;
-  KvCache seen{qkv.narrow(1, h, h), qkv.narrow(1, 2 * h, h)};
-  if (cache != nullptr) seen = append(*cache, *state, seen.k, seen.v);
-  const at::Tensor mixed = attend(qkv.narrow(1, 0, h), seen.k, seen.v, causal,
-                                  causal ? at::Tensor() : hidden.batch.mask);
-  const at::Tensor joined = mixed.transpose(1, 2).reshape(hidden.x.sizes());
+  const int64_t h = config_.heads, width = config_.hidden;
+  const at::Tensor qkv = executor.linear(ids.in, executor.read(ids.in, hidden.x));
+  at::Tensor joined;
+  if (cache != nullptr && state->places) {
+    const int64_t rows = qkv.size(0), steps = qkv.size(1);
+    cache->k.narrow(0, state->places->begun, rows * steps)
+        .copy_(qkv.view({rows * steps, 3 * width}).narrow(1, width, 2 * width));
+    joined = attend_places(qkv.narrow(2, 0, width), *cache, state->places->self,
+                           at::full({rows}, state->used + 1, at::kInt), true, h);
+  } else {
+    const at::Tensor parts = heads(qkv, 3);
+    const bool causal = ids.norm >= blocks_[topology_.encoder_blocks].self.norm;
+    KvCache seen{parts.narrow(1, h, h), parts.narrow(1, 2 * h, h)};
+    if (cache != nullptr) seen = append(*cache, *state, seen.k, seen.v);
+    joined = attend(parts.narrow(1, 0, h), seen.k, seen.v, causal,
+                    causal ? at::Tensor() : hidden.batch.mask)
+                 .transpose(1, 2)
+                 .reshape(hidden.x.sizes());
+  }
   return executor.add_norm(
       ids.norm, hidden.x,
       executor.dropout(executor.linear(ids.o, executor.read(ids.o, joined)), config_.dropout));
 }
 
-KvCache Marian::memory_heads(Executor& executor, Id site, const Hidden& hidden) const {
+at::Tensor Marian::memory_pairs(Executor& executor, Id site, const Hidden& hidden) const {
   executor.set_tokens(hidden.batch.mask);
-  const at::Tensor kv = heads(executor.linear(site, executor.read(site, hidden.memory)), 2);
+  const at::Tensor pairs = executor.linear(site, executor.read(site, hidden.memory));
   executor.set_tokens(hidden.batch.target_mask);
+  return pairs;
+}
+
+KvCache Marian::as_heads(const at::Tensor& pairs) const {
+  const at::Tensor kv = heads(pairs, 2);
   return {kv.narrow(1, 0, config_.heads), kv.narrow(1, config_.heads, config_.heads)};
 }
 
 Executor::Normed Marian::cross_attention(Executor& executor, const Attention& ids,
                                          const Executor::Normed& input, const Hidden& hidden,
-                                         KvCache* cache) const {
-  KvCache seen;
-  if (cache == nullptr) {
-    seen = memory_heads(executor, ids.memory, hidden);
-  } else {
-    if (hidden.memory.defined()) *cache = memory_heads(executor, ids.memory, hidden);
-    seen = *cache;
+                                         KvCache* cache, const State* state) const {
+  const bool placed = cache != nullptr && state->places;
+  KvCache seen = cache != nullptr ? *cache : KvCache{};
+  if (hidden.memory.defined()) {
+    const at::Tensor pairs = memory_pairs(executor, ids.memory, hidden);
+    seen = placed ? KvCache{pairs.view({-1, pairs.size(2)}), {}} : as_heads(pairs);
+    if (cache != nullptr) *cache = seen;
   }
-  // Beams of one sentence read the same memory: they stand side by side as its queries.
-  const at::Tensor q =
-      executor.linear(ids.in, input.out).view({seen.k.size(0), -1, config_.hidden});
-  const at::Tensor mixed = attend(heads(q, 1), seen.k, seen.v, false, hidden.batch.mask);
-  const at::Tensor joined = mixed.transpose(1, 2).reshape(input.stream.sizes());
+  const at::Tensor q = executor.linear(ids.in, input.out);
+  at::Tensor joined;
+  if (placed) {
+    joined = attend_places(q, seen, state->places->memory, state->places->memory_counts, false,
+                           config_.heads);
+  } else {
+    // Beams of one sentence read the same memory: they stand side by side as its queries.
+    joined = attend(heads(q.view({seen.k.size(0), -1, config_.hidden}), 1), seen.k, seen.v, false,
+                    hidden.batch.mask)
+                 .transpose(1, 2)
+                 .reshape(input.stream.sizes());
+  }
   return executor.add_norm(
       ids.norm, input.stream,
       executor.dropout(executor.linear(ids.o, executor.read(ids.o, joined)), config_.dropout));
@@ -183,7 +238,7 @@ void Marian::block(Executor& executor, int i, Hidden& hidden, State* state) cons
       self_attention(executor, ids.self, hidden, cached ? &state->self[decoder] : nullptr, state);
   if (decoder >= 0) {
     attended = cross_attention(executor, ids.cross, attended, hidden,
-                               cached ? &state->cross[decoder] : nullptr);
+                               cached ? &state->cross[decoder] : nullptr, state);
   }
   const at::Tensor up = executor.linear(ids.fc1, attended.out);
   const at::Tensor down = executor.linear(ids.fc2, executor.gate(ids.fc2, up, config_.activation));
@@ -200,15 +255,22 @@ at::Tensor Marian::end(Executor& executor, Hidden& hidden, bool last_only) const
     x = x.narrow(1, x.size(1) - 1, 1).contiguous();
   }
   const at::Tensor logits = executor.linear(head_, executor.read(head_, x));
-  return logits + executor.embed(kLogitsBias, at::zeros({1}, at::kLong));
+  const at::Tensor bias = executor.table(kLogitsBias);
+  return executor.training() ? logits + bias : logits.add_(bias);
 }
 
 State Marian::new_state(const Executor& executor, int64_t batch, int64_t capacity) const {
   const auto options =
       at::TensorOptions(executor.options().compute).device(executor.options().device);
+  const bool placed =
+      executor.options().device.is_cpu() && executor.options().compute == at::kFloat;
   State state;
   const int decoders = topology_.blocks - topology_.encoder_blocks;
   for (int i = 0; i < decoders; ++i) {
+    if (placed) {
+      state.self.push_back({at::empty({batch * capacity, 2 * config_.hidden}, options), {}});
+      continue;
+    }
     const auto cache = [&] {
       return at::zeros({batch, config_.heads, capacity, config_.head_dim}, options);
     };
@@ -216,6 +278,7 @@ State Marian::new_state(const Executor& executor, int64_t batch, int64_t capacit
   }
   state.cross.resize(decoders);
   state.length = at::zeros({1}, options.dtype(at::kLong));
+  if (placed) state.places = Places{at::zeros({batch, capacity}, at::kInt), {}, {}, 0, 0};
   return state;
 }
 

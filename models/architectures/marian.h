@@ -34,17 +34,23 @@ class Marian : public Model {
     Id fc1, fc2, final_norm;
   };
   at::Tensor embedded(Executor& executor, const at::Tensor& ids, const State* state) const;
+  at::Tensor positions(int64_t begin, int64_t count) const;
+  /// Takes places for the positions of `batch`, and with a source for those of its memory.
+  void take_places(const Batch& batch, State& state) const;
   at::Tensor heads(const at::Tensor& x, int64_t count) const;  ///< [B, count * H, T, D]
   Executor::Normed self_attention(Executor& executor, const Attention& ids, const Hidden& hidden,
                                   KvCache* cache, const State* state) const;
-  KvCache memory_heads(Executor& executor, Id site, const Hidden& hidden) const;
+  /// Keys and values of the encoder's output side by side, [B, S, 2 D].
+  at::Tensor memory_pairs(Executor& executor, Id site, const Hidden& hidden) const;
+  KvCache as_heads(const at::Tensor& pairs) const;
   Executor::Normed cross_attention(Executor& executor, const Attention& ids,
                                    const Executor::Normed& input, const Hidden& hidden,
-                                   KvCache* cache) const;
+                                   KvCache* cache, const State* state) const;
   ModelConfig config_;
   Topology topology_;
   std::vector<Block> blocks_;
   Id head_;
+  at::Tensor positions_;  ///< the first ones, float32 [count, hidden]
 };
 
 }  // namespace octet

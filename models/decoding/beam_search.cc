@@ -3,10 +3,12 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
 #include "core/error.h"
+#include "kernels/cpu/decoding.h"
 #include "models/decoding/beams.h"
 
 namespace octet {
@@ -16,8 +18,12 @@ constexpr float kNever = -std::numeric_limits<float>::infinity();
 // Positions that the caches of a search begin with; they grow by doubling.
 constexpr int64_t kFirstCapacity = 32;
 
+int64_t vocab_of(const Model& model) {
+  return model.topology().tables.front().rows;
+}
+
 void check(const Model& model, const GenerationConfig& config) {
-  const int64_t vocab = model.topology().tables.front().rows;
+  const int64_t vocab = vocab_of(model);
   std::vector<int64_t> ids = config.forbidden;
   ids.insert(ids.end(), {config.start, config.eos, config.forced_eos.value_or(0)});
   for (const int64_t id : ids) {
@@ -33,6 +39,11 @@ at::Tensor on_host(const std::vector<int64_t>& values) {
   return at::tensor(values, at::TensorOptions(at::kLong));
 }
 
+// The best continuations of each row, float32 and int64 [rows, count] on the host, best first.
+struct Continuations {
+  at::Tensor scores, ids;
+};
+
 // One decoder pass a call for all sentences still running.
 class Search {
  public:
@@ -45,15 +56,16 @@ class Search {
         state_(model.new_state(executor, source.ids.size(0) * config.beams,
                                std::min(kFirstCapacity, config.max_length))) {}
 
-  // Log-probabilities after the last ids, float32 [rows, vocab].
-  at::Tensor next(const std::vector<int64_t>& last_ids) {
-    if (!state_.self.empty() && state_.used == state_.self.front().k.size(2)) {
-      state_.grow(std::min(2 * state_.used, config_.max_length));
-    }
+  // The best `count` continuations of each row behind the last ids, best first.
+  Continuations next(const std::vector<int64_t>& last_ids, int64_t count) {
+    state_.make_room(std::ssize(last_ids), config_.max_length);
     batch_.target_ids = on_host(last_ids).view({-1, 1}).to(executor_.options().device);
     at::Tensor logits = forward(model_, executor_, batch_, &state_, true).select(1, 0);
     batch_.ids.reset();  // the encoder's work is in the state from now on
-    return restricted(at::log_softmax(logits.to(at::kFloat), -1));
+    if (config_.forced_eos && state_.used + 1 == config_.max_length) {
+      return only(*config_.forced_eos, logits.size(0), count);
+    }
+    return best_of(logits.to(at::kFloat).contiguous(), count);
   }
 
   // rows: of the running beams; sentences: of the source, empty when all stay.
@@ -69,14 +81,30 @@ class Search {
   }
 
  private:
-  at::Tensor restricted(at::Tensor scores) const {
-    if (config_.forced_eos && state_.used + 1 == config_.max_length) {
-      scores.fill_(kNever);
-      scores.select(1, *config_.forced_eos).zero_();
-      return scores;
-    }
+  static Continuations only(int64_t id, int64_t rows, int64_t count) {
+    Continuations made{at::full({rows, count}, kNever), at::zeros({rows, count}, at::kLong)};
+    made.scores.select(1, 0).zero_();
+    made.ids.select(1, 0).fill_(id);
+    return made;
+  }
+
+  Continuations best_of(at::Tensor logits, int64_t count) const {
+    if (!logits.is_cpu()) return best_on_device(logits, count);
+    const int64_t rows = logits.size(0);
+    Continuations made{at::empty({rows, count}, at::kFloat), at::empty({rows, count}, at::kLong)};
+    cpu::top_log_probabilities(
+        {logits.data_ptr<float>(), rows, logits.size(1), config_.forbidden.data(),
+         std::ssize(config_.forbidden), config_.renormalize, count},
+        made.scores.data_ptr<float>(), made.ids.data_ptr<int64_t>());
+    return made;
+  }
+
+  Continuations best_on_device(const at::Tensor& logits, int64_t count) const {
+    at::Tensor scores = at::log_softmax(logits, -1);
     for (const int64_t id : config_.forbidden) scores.select(1, id).fill_(kNever);
-    return config_.renormalize ? at::log_softmax(scores, -1) : scores;
+    if (config_.renormalize) scores = at::log_softmax(scores, -1);
+    const auto [best, ids] = at::topk(scores, count);
+    return {best.cpu().contiguous(), ids.cpu().contiguous()};
   }
 
   const Model& model_;
@@ -86,49 +114,42 @@ class Search {
   State state_;
 };
 
-// best [sentences, n] values and flat places in beams * vocab, on the host.
-struct Candidates {
-  at::Tensor scores, places;
-  int64_t vocab;
-  std::vector<Continuation> of(int64_t sentence) const {
-    std::vector<Continuation> list;
-    const auto* score = scores.const_data_ptr<float>() + sentence * scores.size(1);
-    const auto* place = places.const_data_ptr<int64_t>() + sentence * scores.size(1);
-    for (int64_t i = 0; i < scores.size(1); ++i) {
-      list.push_back({place[i] / vocab, place[i] % vocab, score[i]});
+// The 2 * beams best continuations of a sentence: of those of its beams, with the beams' sums
+// added.
+std::vector<Continuation> merged(const Continuations& best, int64_t sentence, const Beams& beams) {
+  const int64_t count = best.scores.size(1), width = std::ssize(beams.scores());
+  std::vector<Continuation> list;
+  for (int64_t beam = 0; beam < width; ++beam) {
+    const int64_t row = sentence * width + beam;
+    const auto* score = best.scores.const_data_ptr<float>() + row * count;
+    const auto* id = best.ids.const_data_ptr<int64_t>() + row * count;
+    for (int64_t i = 0; i < count; ++i) {
+      list.push_back({beam, id[i], score[i] + beams.scores()[static_cast<size_t>(beam)]});
     }
-    return list;
   }
-};
-
-Candidates best_continuations(const at::Tensor& log_probabilities, const std::vector<float>& sums,
-                              int64_t beams) {
-  const int64_t vocab = log_probabilities.size(1);
-  const at::Tensor before =
-      at::tensor(sums, at::TensorOptions(at::kFloat)).to(log_probabilities.device());
-  const at::Tensor total = (log_probabilities + before.unsqueeze(1)).view({-1, beams * vocab});
-  const auto [scores, places] = at::topk(total, std::min(2 * beams, beams * vocab));
-  return {scores.cpu().contiguous(), places.cpu().contiguous(), vocab};
+  std::stable_sort(list.begin(), list.end(),
+                   [](const Continuation& a, const Continuation& b) { return a.score > b.score; });
+  list.resize(std::min(list.size(), static_cast<size_t>(2 * width)));
+  return list;
 }
 
-std::vector<Output> beam_search(Search& search, int64_t sentences, const GenerationConfig& config) {
+std::vector<Output> beam_search(Search& search, int64_t sentences, int64_t vocab,
+                                const GenerationConfig& config) {
   std::vector<Output> outputs(sentences);
   std::vector<Beams> running(sentences, Beams(config));
   std::vector<int64_t> numbers(sentences);
   std::iota(numbers.begin(), numbers.end(), 0);
   while (!running.empty()) {
     std::vector<int64_t> ids;
-    std::vector<float> sums;
     for (const Beams& beams : running) {
       const auto last = beams.last_ids();
       ids.insert(ids.end(), last.begin(), last.end());
-      sums.insert(sums.end(), beams.scores().begin(), beams.scores().end());
     }
-    const Candidates best = best_continuations(search.next(ids), sums, config.beams);
+    const Continuations best = search.next(ids, std::min(2 * config.beams, vocab));
     std::vector<int64_t> rows, kept, still;
     std::vector<Beams> next;
     for (int64_t i = 0; i < std::ssize(running); ++i) {
-      const auto parents = running[i].advance(best.of(i));
+      const auto parents = running[i].advance(merged(best, i, running[i]));
       if (running[i].done()) {
         outputs[numbers[i]] = running[i].best();
         continue;
@@ -153,8 +174,7 @@ std::vector<Output> greedy_search(Search& search, int64_t sentences,
   std::vector<int64_t> running(sentences), ids(sentences, config.start);
   std::iota(running.begin(), running.end(), 0);
   while (!running.empty()) {
-    const auto [score, id] = at::max(search.next(ids), 1);
-    const at::Tensor scores = score.cpu(), chosen = id.cpu();
+    const auto [scores, chosen] = search.next(ids, 1);
     std::vector<int64_t> kept, still;
     ids.clear();
     for (int64_t i = 0; i < std::ssize(running); ++i) {
@@ -184,7 +204,7 @@ std::vector<Output> generate(const Model& model, Executor& executor, const Batch
   const int64_t sentences = source.ids.size(0);
   if (sentences == 0) return {};
   return config.beams == 1 ? greedy_search(search, sentences, config)
-                           : beam_search(search, sentences, config);
+                           : beam_search(search, sentences, vocab_of(model), config);
 }
 
 }  // namespace octet
