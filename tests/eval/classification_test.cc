@@ -23,9 +23,9 @@ TEST(ClassificationScores, CountFlipsAndNameThem) {
                              reference = {0, 0, 2, 2, 1, 2};
   const auto [accuracy, examples] = score_classification(kLabels, targets, answers, reference);
   EXPECT_DOUBLE_EQ(accuracy.value, 50);
-  // statsmodels' proportion_confint(3, 6, method="wilson")
-  EXPECT_NEAR(accuracy.low, 18.76190, 1e-4);
-  EXPECT_NEAR(accuracy.high, 81.23810, 1e-4);
+  // Wilson's interval of 3 in 6 with z = 1.959964: 1/2 -+ z sqrt(1/24 + z^2/144) / (1 + z^2/6).
+  EXPECT_NEAR(accuracy.low, 18.76163, 1e-4);
+  EXPECT_NEAR(accuracy.high, 81.23837, 1e-4);
   EXPECT_DOUBLE_EQ(accuracy.reference, 100.0 * 4 / 6);
   EXPECT_EQ(accuracy.better, 1);
   EXPECT_EQ(accuracy.worse, 2);

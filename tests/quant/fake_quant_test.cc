@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "kernels/cpu/packed_weights.h"
 #include "models/activation.h"
 #include "models/weight_sources.h"
 #include "quant/linears.h"
@@ -106,7 +107,11 @@ TEST_P(FakeQuant, TrainingSeesWhatIsDeployed) {
         const at::Tensor y = c.linear->forward(input);
         ASSERT_EQ(y.sizes(), expected.sizes());
         const double worst = (y - expected).abs().max().item<double>();
-        EXPECT_LT(worst, 1e-5 * expected.abs().max().item<double>()) << learned << step;
+        // Weight-only linears of many rows round both operands to bfloat16 where the CPU has it.
+        const bool rounds =
+            !input.q.defined() && cpu::best_packed_route() != cpu::PackedRoute::kFloat;
+        const double unit = rounds ? 0x1p-8 : 1e-5;
+        EXPECT_LT(worst, unit * expected.abs().max().item<double>()) << learned << step;
       }
       // Rows of the unit matrix read the weight itself.
       if (input.q.defined()) continue;
