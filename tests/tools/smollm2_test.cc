@@ -8,6 +8,7 @@
 
 #include "core/containers/safetensors.h"
 #include "eval/evaluate.h"
+#include "kernels/cpu/packed_weights.h"
 #include "models/open.h"
 #include "tests/tools/support.h"
 
@@ -99,7 +100,9 @@ TEST_P(SmolLM2SchemesOracle, PerplexityEqualsTransformers) {
   std::printf("%s: transformers' perplexity %.4f, octet's is %+.3f %% (standard error %.3f %%)\n",
               scheme.c_str(), oracle["perplexity"].get<double>(), 100 * mean, 100 * error);
   EXPECT_LE(std::abs(mean), 0.005 + 2 * error);
-  EXPECT_LE(error, scheme == "w8a16" ? 1e-4 : 0.02);
+  // Weight-only arithmetic is float32's, or bfloat16's where this CPU multiplies in it.
+  const bool exact = cpu::best_packed_route() == cpu::PackedRoute::kFloat;
+  EXPECT_LE(error, scheme != "w8a16" ? 0.02 : exact ? 1e-4 : 2e-3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Schemes, SmolLM2SchemesOracle,

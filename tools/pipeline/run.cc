@@ -53,7 +53,8 @@ void RunOptions::visit(OptionVisitor& v) {
           finetune);
   v.field("finetune-schemes", "schemes that are fine-tuned, joined by commas (default: all)",
           finetune_schemes);
-  v.field("lr", "highest learning rate of fine-tuning", lr);
+  v.field("lr", "highest learning rate of fine-tuning 4-bit weights; a tenth of it for 8-bit ones",
+          lr);
   v.field("batch-tokens", "padded tokens in a step of fine-tuning", batch_tokens);
   v.field("learn-scales", "learn the scales, too", learn_scales);
   v.field("prefill", "language models: tokens of the timed prompt", prefill);

@@ -129,7 +129,8 @@ FinetuneOptions Stages::finetune_options(const std::string& scheme) const {
   o.trainer.steps = options_.finetune;
   o.trainer.warmup = std::max<int64_t>(1, options_.finetune / 20);
   o.trainer.eval_every = o.trainer.save_every = std::max<int64_t>(1, options_.finetune / 10);
-  o.trainer.lr = options_.lr;
+  // What 8 bits lose is so little that larger steps only add to it.
+  o.trainer.lr = parse_scheme(scheme).weight_bits == 4 ? options_.lr : options_.lr / 10;
   if (context_.device.starts_with("cuda")) o.trainer.precision = "bfloat16";
   return o;
 }
