@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/random.h"
+#include "models/next_token.h"
 
 namespace octet {
 namespace {
@@ -27,13 +28,8 @@ class IdSamples : public Samples {
   int64_t length(int64_t) const override { return ids_.size(1); }
   const std::string& hash() const override { return hash_; }
   TaskBatch batch(std::span<const int64_t> indices) const override {
-    TaskBatch batch;
-    batch.inputs.ids = ids_.index_select(
-        0, at::tensor(at::ArrayRef<int64_t>(indices.data(), indices.size()), at::kLong));
-    const int64_t length = ids_.size(1);
-    batch.targets = at::full_like(batch.inputs.ids, kNoTarget);
-    batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
-    return batch;
+    return next_token_batch(ids_.index_select(
+        0, at::tensor(at::ArrayRef<int64_t>(indices.data(), indices.size()), at::kLong)));
   }
 
  private:

@@ -6,6 +6,7 @@
 #include "core/hash.h"
 #include "models/data.h"
 #include "models/image_samples.h"
+#include "models/next_token.h"
 #include "models/open.h"
 #include "models/pair_samples.h"
 
@@ -30,15 +31,12 @@ class WindowSamples : public Samples {
   TaskBatch batch(std::span<const int64_t> indices) const override {
     const auto rows = std::ssize(indices);
     const int64_t length = windows_.length();
-    TaskBatch batch;
-    batch.inputs.ids = at::empty({rows, length}, at::kLong);
+    at::Tensor ids = at::empty({rows, length}, at::kLong);
     for (int64_t r = 0; r < rows; ++r) {
       const auto window = windows_.window(indices[static_cast<size_t>(r)]);
-      std::copy(window.begin(), window.end(), batch.inputs.ids.data_ptr<int64_t>() + r * length);
+      std::copy(window.begin(), window.end(), ids.data_ptr<int64_t>() + r * length);
     }
-    batch.targets = at::full({rows, length}, kNoTarget, at::kLong);
-    batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
-    return batch;
+    return next_token_batch(std::move(ids));
   }
 
  private:
@@ -50,6 +48,15 @@ class WindowSamples : public Samples {
 
 std::string Samples::signature(int64_t used) const {
   return fmt::format("samples:{}/{}", used, size());
+}
+
+TaskBatch next_token_batch(at::Tensor ids) {
+  const int64_t length = ids.size(1);
+  TaskBatch batch;
+  batch.inputs.ids = std::move(ids);
+  batch.targets = at::full_like(batch.inputs.ids, kNoTarget);
+  batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
+  return batch;
 }
 
 TaskKind task_kind(const ModelConfig& config) {
