@@ -24,6 +24,7 @@ struct Context {
   StopToken& stop;
   std::string device = "cpu";  ///< "cpu", "cuda" or "cuda:N"
   int threads = 0;             ///< 0: all cores
+  std::string gemm_file = {};  ///< where measured choices of GPU kernels are kept, or ""
 };
 
 }  // namespace octet

@@ -111,7 +111,7 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
 }
 
 EvalModels load_eval_models(const EvalOptions& options, const Context& context) {
-  const LoadOptions load{parse_dtype(options.dtype), context.device, true};
+  const LoadOptions load{parse_dtype(options.dtype), context.device, context.gemm_file};
   EvalModels models{load_model(options.model, load), std::nullopt};
   if (options.reference.empty()) return models;
   if (open_config(options.reference).vocab != models.model.config.vocab) {

@@ -85,6 +85,7 @@ class Executor {
   void check_loaded(Id site) const;
   bool keep_value(Id site) const;
   bool fuse(Id site, const at::Tensor& x) const;
+  bool fuse_on_gpu(Id site, const at::Tensor& x) const;
   at::Tensor real_rows(const at::Tensor& x) const;
   at::Tensor norm_alone(const Norm& info, const NormWeights& weights, const at::Tensor& x) const;
 

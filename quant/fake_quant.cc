@@ -8,8 +8,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "kernels/cpu/fake_quant.h"
-#include "kernels/cpu/weight_codes.h"
+#include "quant/fake_quant_ops.h"
 #include "quant/linears.h"
 
 namespace octet {
@@ -21,38 +20,6 @@ using Values = FakeQuantLinear::Values;
 
 at::Tensor rows_of(const at::Tensor& x) {
   return x.reshape({-1, x.size(-1)});
-}
-
-// scale * code of an activation [tokens, K] in `dtype`.
-at::Tensor widen(const at::Tensor& q, const at::Tensor& scale, at::ScalarType dtype) {
-  if (q.is_cpu() && dtype == at::kFloat) {
-    at::Tensor out = at::empty(q.sizes(), q.options().dtype(at::kFloat));
-    const at::Tensor scales = scale.contiguous();
-    cpu::widen_codes(q.const_data_ptr<int8_t>(), q.size(0), q.size(1),
-                     scales.const_data_ptr<float>(), scale.size(0) == q.size(0),
-                     out.data_ptr<float>());
-    return out;
-  }
-  return at::mul(q, scale.size(0) == q.size(0) ? scale.unsqueeze(1) : scale).to(dtype);
-}
-
-// Gradients that pass straight through the rounding end where a code was clamped.
-void mask_weights(at::Tensor& gradient, const at::Tensor& inside) {
-  if (!gradient.is_cpu()) {
-    gradient.mul_(inside);
-    return;
-  }
-  cpu::mask_gradient(inside.const_data_ptr<uint8_t>(), gradient.numel(),
-                     gradient.data_ptr<float>());
-}
-
-at::Tensor mask_inputs(const at::Tensor& gradient, const at::Tensor& x, double limit) {
-  if (!gradient.is_cpu() || gradient.scalar_type() != at::kFloat || !x.is_contiguous()) {
-    return at::hardtanh_backward(gradient, x, -limit, limit);
-  }
-  cpu::mask_beyond(x.const_data_ptr<float>(), static_cast<float>(limit), x.numel(),
-                   gradient.data_ptr<float>());
-  return gradient;
 }
 
 // d loss / d log(scale) [n, groups] where `gradient` is that of scale * code.
@@ -87,8 +54,8 @@ struct Product : torch::autograd::Function<Product> {
     ctx->saved_data["input_limit"] = values->input_limit;
     ctx->saved_data["present"] = std::vector<int64_t>{bias.has_value(), log_scale.has_value(),
                                                       log_input_scale.has_value(), q.has_value()};
-    const at::Tensor coded =
-        q ? widen(*q, *scale, values->weight.scalar_type()) : x.to(values->weight.scalar_type());
+    const at::Tensor coded = coded_input(x, q.value_or(at::Tensor()), scale.value_or(at::Tensor()),
+                                         values->weight.scalar_type());
     return at::linear(coded, values->weight,
                       bias ? bias->to(values->weight.scalar_type()) : at::Tensor());
   }
@@ -103,8 +70,7 @@ struct Product : torch::autograd::Function<Product> {
     v.input_limit = ctx->saved_data["input_limit"].toDouble();
     const auto present = ctx->saved_data["present"].toIntVector();
     const at::Tensor gy = gradients[0].to(v.weight.scalar_type());
-    const at::Tensor coded =
-        q.defined() ? widen(q, scale, gy.scalar_type()) : x.to(gy.scalar_type());
+    const at::Tensor coded = coded_input(x, q, scale, gy.scalar_type());
 
     variable_list out(kArguments);
     // needs_input_grad counts the tensors that were given.
@@ -121,10 +87,9 @@ struct Product : torch::autograd::Function<Product> {
       out[kX] = gx;
     }
     if (wants_weight || wants_scale) {
-      at::Tensor gw = at::mm(gy.t(), coded).to(at::kFloat);
-      if (wants_scale) out[kLogScale] = scale_gradient(gw, master, v);
-      mask_weights(gw, v.inside);
-      out[kWeight] = gw;
+      const at::Tensor gw = at::mm(gy.t(), coded);
+      if (wants_scale) out[kLogScale] = scale_gradient(gw.to(at::kFloat), master, v);
+      out[kWeight] = mask_weights(gw, v.inside);
     }
     if (wants_bias) out[kBias] = gy.sum(0, false, at::kFloat);
     return out;
@@ -142,15 +107,6 @@ std::optional<at::Tensor> given(const at::Tensor& tensor) {
 Format format_of(ActivationQuant activation) {
   if (activation == ActivationQuant::kNone) return Format::kFloat;
   return activation == ActivationQuant::kDynamicToken ? Format::kInt8Token : Format::kInt8Tensor;
-}
-
-// On devices other than the CPU: the same arithmetic, once a step.
-void round_trip_by_ops(const at::Tensor& weight, const Scheme& scheme, Values& v) {
-  const double low = scheme.weight_bits == 8 ? -127 : -8, high = scheme.weight_bits == 8 ? 127 : 7;
-  const at::Tensor scale = v.scale.unsqueeze(2);
-  const at::Tensor code = weight.view({weight.size(0), v.scale.size(1), -1}).div(scale).round_();
-  v.inside = code.ge(low).logical_and_(code.le(high)).view(weight.sizes()).to(at::kByte);
-  v.weight = code.clamp(low, high).mul_(scale).view(weight.sizes());
 }
 
 }  // namespace
@@ -221,18 +177,8 @@ Values& FakeQuantLinear::current() const {
   if (made_of_ == version()) return values_;
   const at::NoGradGuard no_gradients;
   refresh_scales();
-  if (weight_.is_cpu()) {
-    values_.weight = at::empty_like(weight_);
-    values_.inside = at::empty(weight_.sizes(), at::kByte);
-    const at::Tensor scale = values_.scale.contiguous();
-    cpu::round_trip(weight_.const_data_ptr<float>(), weight_.size(0), weight_.size(1),
-                    {scheme_.weight_bits, scheme_.group, false, cpu::FloatType::kF32},
-                    scale.const_data_ptr<float>(), values_.weight.data_ptr<float>(),
-                    values_.inside.data_ptr<uint8_t>());
-  } else {
-    round_trip_by_ops(weight_.detach(), scheme_, values_);
-  }
-  values_.weight = values_.weight.to(options_.compute);
+  round_trip(weight_.detach(), scheme_, values_.scale, options_.compute, values_.weight,
+             values_.inside);
   deployed_.reset();
   made_of_ = version();
   return values_;
@@ -263,8 +209,8 @@ at::Tensor FakeQuantLinear::forward(const Activation& input) {
   sizes.push_back(weight_.size(0));
   if (!at::GradMode::is_enabled() || !input.value.defined()) {
     if (weight_.is_cpu() && options_.compute == at::kFloat) return deployed_linear().forward(input);
-    const at::Tensor coded = input.q.defined() ? widen(input.q, input.scale, options_.compute)
-                                               : rows_of(input.value).to(options_.compute);
+    const at::Tensor x = input.value.defined() ? rows_of(input.value) : at::Tensor();
+    const at::Tensor coded = coded_input(x, input.q, input.scale, options_.compute);
     const at::Tensor bias = bias_.defined() ? bias_.to(options_.compute) : bias_;
     return at::linear(coded, v.weight, bias).view(sizes);
   }

@@ -8,6 +8,8 @@
 #include "core/error.h"
 #include "kernels/cpu/f16_gemm.h"
 #ifdef OCTET_HAS_CUDA
+#include "kernels/cuda/few_rows.h"
+#include "kernels/cuda/gemm/chooser.h"
 #include "models/cuda.h"
 #endif
 
@@ -16,6 +18,10 @@ namespace {
 
 // Rows of weight widened at a time: enough to feed a GEMM, small beside any weight.
 constexpr int64_t kTileRows = 512;
+#ifdef OCTET_HAS_CUDA
+// Up to here widening weights in registers beats FP16 (docs/performance.md).
+constexpr int64_t kFewRows = 16;
+#endif
 
 at::Tensor token_rows(const at::Tensor& x) {
   return x.reshape({-1, x.size(-1)}).contiguous();
@@ -126,6 +132,11 @@ Int8Linear::Int8Linear(const SiteCodes& codes, LinearContext context)
     packed_.emplace(codes.q.data_ptr<int8_t>(), n_, k_);
   } else {
     q_ = pad_to_16(codes.q).to(context_.device);
+    padded_scale_ = at::constant_pad_nd(scale_, {0, q_.size(0) - n_});
+    if (bias_.defined()) {
+      typed_bias_ = at::constant_pad_nd(bias_, {0, q_.size(0) - n_});
+      padded_bias_ = typed_bias_.to(at::kFloat);
+    }
   }
 }
 
@@ -142,13 +153,31 @@ at::Tensor Int8Linear::forward(const Activation& input) {
 
 at::Tensor Int8Linear::forward_cuda(const Activation& input, int64_t rows) {
 #ifdef OCTET_HAS_CUDA
+  const int64_t missing = q_.size(1) - k_;
+  const at::Tensor x = missing > 0 ? at::constant_pad_nd(input.q, {0, missing}) : input.q;
+  at::Tensor y = at::empty({rows, q_.size(0)}, x.options().dtype(context_.compute));
+  cuda::Int8Gemm gemm;
+  gemm.x = x.const_data_ptr<int8_t>(), gemm.w = q_.const_data_ptr<int8_t>();
+  gemm.row_scale = input.scale.const_data_ptr<float>();
+  gemm.per_row = format_ == Format::kInt8Token;
+  gemm.col_scale = padded_scale_.const_data_ptr<float>();
+  gemm.bias = padded_bias_.defined() ? padded_bias_.const_data_ptr<float>() : nullptr;
+  gemm.typed_bias = typed_bias_.defined() ? typed_bias_.data_ptr() : nullptr;
+  gemm.type = cuda_type(y), gemm.y = y.data_ptr();
+  gemm.m = rows, gemm.n = q_.size(0), gemm.k = q_.size(1);
+  if (!context_.gemm->run(gemm, true, current_cuda_stream())) return forward_cublas(x, input);
+  return q_.size(0) == n_ ? y : y.narrow(1, 0, n_).contiguous();
+#else
+  (void)input, (void)rows;
+  throw Error("a GPU tensor", "a build with CUDA", "configure with nvcc on the PATH");
+#endif
+}
+
+at::Tensor Int8Linear::forward_cublas(const at::Tensor& q, const Activation& input) {
+#ifdef OCTET_HAS_CUDA
   // cuBLASLt's INT8 GEMM behind at::_int_mm wants more than 16 rows and multiples of 8 columns.
-  const int64_t padded = std::max<int64_t>(32, (rows + 7) / 8 * 8);
-  at::Tensor x = input.q;
-  if (padded != rows || q_.size(1) != k_) {
-    x = at::constant_pad_nd(x, {0, q_.size(1) - k_, 0, padded - rows});
-  }
-  const at::Tensor sums = at::_int_mm(x, q_.t());
+  const int64_t rows = q.size(0), padded = std::max<int64_t>(32, (rows + 7) / 8 * 8);
+  const at::Tensor sums = at::_int_mm(at::constant_pad_nd(q, {0, 0, 0, padded - rows}), q_.t());
   at::Tensor y = at::empty({rows, n_}, sums.options().dtype(context_.compute));
   cuda::dequantize(sums.data_ptr<int32_t>(), sums.size(1), rows, n_, input.scale.data_ptr<float>(),
                    format_ == Format::kInt8Token, scale_.data_ptr<float>(),
@@ -156,8 +185,8 @@ at::Tensor Int8Linear::forward_cuda(const Activation& input, int64_t rows) {
                    current_cuda_stream());
   return y;
 #else
-  (void)input, (void)rows;
-  throw Error("a GPU tensor", "a build with CUDA", "configure with nvcc on the PATH");
+  (void)q, (void)input;
+  return {};
 #endif
 }
 
@@ -191,11 +220,11 @@ at::Tensor PackedLinear::forward(const Activation& input) {
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
   at::Tensor y;
 #ifdef OCTET_HAS_CUDA
-  if (x.size(0) <= 8) {
+  if (x.size(0) <= kFewRows) {
     y = at::empty({x.size(0), n_}, x.options());
-    cuda::w8a16_gemv(q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
-                     bias_.defined() ? bias_.data_ptr() : nullptr, x.data_ptr(), cuda_type(x),
-                     x.size(0), n_, k_, y.data_ptr(), current_cuda_stream());
+    cuda::w8a16_few_rows(x.data_ptr(), q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
+                         bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(x), x.size(0), n_,
+                         k_, y.data_ptr(), current_cuda_stream(), true);
   } else {
     const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) {
       cuda::widen_int8_rows(q_.data_ptr<int8_t>() + row * k_, scale_.data_ptr<float>() + row, rows,

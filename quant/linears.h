@@ -13,6 +13,9 @@
 #include "models/linear.h"
 
 namespace octet {
+namespace cuda {
+class GemmChooser;
+}
 
 /// What the linears of one model did; shared by all of them.
 struct RunCounters {
@@ -27,6 +30,7 @@ struct LinearContext {
   at::ScalarType compute = at::kFloat;
   at::Device device = at::kCPU;
   std::shared_ptr<RunCounters> counters = std::make_shared<RunCounters>();
+  std::shared_ptr<cuda::GemmChooser> gemm;  ///< on a GPU
 };
 
 /// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N, groups], bias in the compute
@@ -53,12 +57,15 @@ class Int8Linear : public Linear {
 
  private:
   at::Tensor forward_cuda(const Activation& input, int64_t rows);
+  at::Tensor forward_cublas(const at::Tensor& q, const Activation& input);
   Format format_;
   LinearContext context_;
   int64_t n_, k_;
   at::Tensor scale_, bias_, input_scale_;
   std::optional<cpu::PackedInt8> packed_;  // CPU
-  at::Tensor q_;                           // GPU: [n, k] padded to multiples of 16
+  // GPU: codes [n, k], scales and bias (float32 and compute dtype) [n], n and k padded to
+  // multiples of 16.
+  at::Tensor q_, padded_scale_, padded_bias_, typed_bias_;
 };
 
 /// W8A16 with one scale a row: float activations; codes are widened in registers or, on the GPU,

@@ -6,6 +6,9 @@
 #include <set>
 
 #include "core/error.h"
+#ifdef OCTET_HAS_CUDA
+#include "kernels/cuda/gemm/chooser.h"
+#endif
 #include "models/device.h"
 #include "models/open.h"
 #include "quant/quantized_source.h"
@@ -79,7 +82,10 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
                                                         : options.compute;
     execution.keep_stored_tables = device.is_cpu();
     loaded.scheme = stored_scheme(loaded.model->topology(), *source);
-    const LinearContext context{execution.compute, device, loaded.counters};
+    LinearContext context{execution.compute, device, loaded.counters, nullptr};
+#ifdef OCTET_HAS_CUDA
+    if (device.is_cuda()) context.gemm = std::make_shared<cuda::GemmChooser>(options.gemm_file);
+#endif
     loaded.executor = std::make_unique<Executor>(loaded.model->topology(), source,
                                                  stored_factory(source, context), execution);
   }

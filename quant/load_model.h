@@ -14,7 +14,8 @@ struct LoadOptions {
   at::ScalarType compute =
       at::kFloat;  ///< of float models; quantized ones compute in float32 on the CPU
   std::string device = "cpu";
-  bool load = true;  ///< false: nothing is read yet, blocks are loaded by the caller
+  std::string gemm_file;  ///< of cuda::GemmChooser: where the choices of tilings are kept
+  bool load = true;       ///< false: nothing is read yet, blocks are loaded by the caller
 };
 
 struct LoadedModel {

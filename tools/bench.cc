@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
+#include "core/error.h"
 #include "models/device.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/bench_json.h"
+#include "tools/bench/kernel_bench.h"
 #include "tools/commands.h"
 #include "tools/report/table.h"
 
@@ -65,6 +68,19 @@ TextTable table_of(const std::vector<BenchResult>& results) {
   return table;
 }
 
+std::vector<int64_t> row_counts(const std::vector<std::string>& given) {
+  std::vector<int64_t> rows;
+  for (const std::string& one : given) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), value);
+    if (error != std::errc() || end != one.data() + one.size() || value < 1 || value > 1 << 20) {
+      throw UsageError(fmt::format("--rows {}", one), "1 to 1048576", "give one number a flag");
+    }
+    rows.push_back(value);
+  }
+  return rows;
+}
+
 class BenchCommand : public Command {
  public:
   std::string name() const override { return "bench"; }
@@ -74,12 +90,17 @@ class BenchCommand : public Command {
   std::vector<std::string> examples() const override {
     return {"octet bench model-fp16 model-w8a8 --prefill 512 --decode 64",
             "octet bench model-fp16 --dtypes float32 --json",
-            "octet bench marian-fp16 marian-w8a8 --data parallel:test.en,test.de --batch 32"};
+            "octet bench marian-fp16 marian-w8a8 --data parallel:test.en,test.de --batch 32",
+            "octet bench --kernel layer --device cuda --rounds 15"};
   }
   Options& options() override { return options_; }
 
   int run(const CommonOptions& common, Context& context) override {
     if (!options_.worker.empty()) return bench_worker(options_, context);
+    if (!options_.kernel.empty()) {
+      return bench_kernels(options_.kernel, row_counts(options_.rows), options_.rounds, common.json,
+                           context);
+    }
     const auto results = bench(options_, context);
     if (common.json) {
       nlohmann::json runs = nlohmann::json::array();

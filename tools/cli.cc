@@ -5,6 +5,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <new>
 #include <thread>
 
@@ -40,6 +42,20 @@ std::unique_ptr<Command> find_command(const std::vector<std::string>& arguments,
                    "see octet --help");
 }
 
+// Choices of GPU kernels are the user's, not a job's: they outlive both.
+std::string gemm_file(const std::string& device) {
+  if (device == "cpu") return "";
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  const char* home = std::getenv("HOME");
+  if (cache == nullptr && home == nullptr) return "";
+  namespace fs = std::filesystem;
+  const fs::path folder =
+      (cache != nullptr ? fs::path(cache) : fs::path(home) / ".cache") / "octet";
+  std::error_code failed;
+  fs::create_directories(folder, failed);
+  return failed ? "" : folder / "gemm.txt";
+}
+
 int dispatch(const std::vector<std::string>& arguments) {
   const bool bare = arguments.empty() || arguments[0] == "--help" || arguments[0] == "help";
   if (bare) {
@@ -71,7 +87,7 @@ int dispatch(const std::vector<std::string>& arguments) {
   Log log(common.quiet);
   StopToken stop;
   catch_signals(stop);
-  Context context{log, stop, common.device, threads};
+  Context context{log, stop, common.device, threads, gemm_file(common.device)};
   return command->run(common, context);
 }
 

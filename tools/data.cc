@@ -44,7 +44,8 @@ class DataCommand : public Command {
     return "count the samples of a data set, or write its sentence pairs as two files";
   }
   std::vector<std::string> examples() const override {
-    return {"octet data gettext:de --split test", "octet data idx:/usr/share/datasets/fashion-mnist",
+    return {"octet data gettext:de --split test",
+            "octet data idx:/usr/share/datasets/fashion-mnist",
             "octet data 'parallel:a.en,a.de;gettext:de' --split train --source train.en --target "
             "train.de"};
   }

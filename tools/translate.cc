@@ -76,6 +76,7 @@ class TranslateCommand : public Command {
     const std::vector<std::string> sources = read_input(options_.input);
     LoadOptions load;
     load.device = context.device;
+    load.gemm_file = context.gemm_file;
     const LoadedModel loaded = load_model(options_.model, load);
     Translator translator(*loaded.model, *loaded.executor, loaded.config, options_.model);
     adjust(translator.generation(), loaded.config);

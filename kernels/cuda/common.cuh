@@ -50,6 +50,42 @@ __device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float v) {
   return __float2bfloat16_rn(v);
 }
 
+/// Lets the next kernel of the stream begin if it was launched to overlap, then waits until what
+/// ran before this one has ended, if this one was. Nothing that other kernels write may be read,
+/// and nothing written, before.
+__device__ inline void wait_for_predecessor() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/// Whether the current device knows launches that overlap (compute capability 9.0).
+inline bool can_overlap() {
+  int device = 0, major = 0;
+  return cudaGetDevice(&device) == cudaSuccess &&
+         cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device) == cudaSuccess &&
+         major >= 9;
+}
+
+/// Launches `kernel`; overlap: it may begin before the kernel ahead of it has ended, and calls
+/// wait_for_predecessor().
+template <typename... Params, typename... Args>
+void launch(void (*kernel)(Params...), dim3 blocks, dim3 threads, size_t shared, bool overlap,
+            void* stream, Args... args) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = blocks;
+  config.blockDim = threads;
+  config.dynamicSmemBytes = shared;
+  config.stream = as_stream(stream);
+  cudaLaunchAttribute early = {};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &early;
+  config.numAttrs = overlap && can_overlap() ? 1 : 0;
+  cudaLaunchKernelEx(&config, kernel, args...);  // check_launch reads its error
+}
+
 /// call(T{}) with the C++ type of `type`.
 template <typename Call>
 void with_type(Type type, const Call& call) {
@@ -70,7 +106,7 @@ inline unsigned blocks_for(int64_t tasks) {
   const int64_t blocks = tasks < kMaxBlocks ? tasks : kMaxBlocks;
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks);
 }
-inline int64_t ceil_div(int64_t a, int64_t b) {
+constexpr int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
 }
 

@@ -1,63 +1,46 @@
 // Activations to codes and sums back to values. Conventions: kernels/cpu/quantize.h.
-#include "kernels/cuda/common.cuh"
+#include "kernels/cuda/row_block.cuh"
 
 namespace octet::cuda {
 namespace {
 
-constexpr unsigned kInfinityBits = 0x7f800000u;
+template <typename Element>
+struct QuantizeRows {
+  using T = Element;
+  const T* x;
+  int64_t k;
+  RowTarget to;
 
-/// The divisions are IEEE ones, so codes equal the CPU's for the same values.
-__device__ int8_t code(float x, float scale) {
-  if (scale != scale) return 0;
-  const float v = rintf(__fdiv_rn(x, scale));
-  if (v != v) return 0;
-  return static_cast<int8_t>(fminf(fmaxf(v, -127.0f), 127.0f));
-}
-
-/// absmax / 127 from the bits of the largest magnitude, NaN and Inf ordering above all numbers.
-__device__ float scale_of(unsigned top) {
-  if (top >= kInfinityBits) return __int_as_float(0x7fc00000);
-  const float absmax = __uint_as_float(top);
-  float scale = __fdiv_rn(absmax, 127.0f);
-  if (scale == 0.0f) return 1.0f;
-  while (__fdiv_rn(absmax, scale) > 127.5f) scale = __uint_as_float(__float_as_uint(scale) + 1);
-  return scale;
-}
-
-__device__ unsigned block_max(unsigned top) {
-  __shared__ unsigned of_warp[kThreads / 32];
-  top = __reduce_max_sync(~0u, top);
-  __syncthreads();  // the last row's readers are done
-  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = top;
-  __syncthreads();
-  unsigned best = 0;
-  for (int i = 0; i < kThreads / 32; ++i) best = max(best, of_warp[i]);
-  return best;
-}
-
-/// A block a row.
-template <typename T>
-__global__ void quantize_rows_kernel(const T* x, int64_t rows, int64_t k, int8_t* q, float* scale) {
-  for (int64_t r = blockIdx.x; r < rows; r += gridDim.x) {
-    const T* row = x + r * k;
-    unsigned top = 0;
-    for (int64_t j = threadIdx.x; j < k; j += kThreads) {
-      top = max(top, __float_as_uint(to_float(row[j])) & 0x7fffffffu);
+  template <bool kWarp>
+  __device__ void row(int64_t r) const {
+    Vec8<T> held[kVectors];
+#pragma unroll
+    for (int v = 0; v < kVectors; ++v) {
+      const int64_t j = column<kWarp>(v);
+      if (j < k) held[v] = load8(x + r * k + j);
     }
-    const float s = scale_of(block_max(top));
-    if (threadIdx.x == 0) scale[r] = s;
-    for (int64_t j = threadIdx.x; j < k; j += kThreads) q[r * k + j] = code(to_float(row[j]), s);
+    finish_row<kWarp>(held, r, k, to);
   }
-}
+  __device__ void elements(int64_t r) const {
+    finish_elements<T>([&](int64_t j) { return to_float(x[r * k + j]); }, r, k, to);
+  }
+};
 
 template <typename T>
-__global__ void quantize_tensor_kernel(const T* x, int64_t count, const float* scale, int8_t* q) {
-  const float s = *scale;
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * kThreads;
-  for (int64_t i = blockIdx.x * int64_t{kThreads} + threadIdx.x; i < count; i += stride) {
-    q[i] = code(to_float(x[i]), s);
+struct QuantizeTensor {
+  using Raw = Vec8<T>;
+  const T* x;
+  const float* scale;
+  int8_t* q;
+
+  __device__ Raw load(int64_t i) const { return load8(x + i); }
+  __device__ void apply(int64_t i, const Raw& raw) const {
+    float v[8];
+    widen8(raw, v);
+    *reinterpret_cast<uint2*>(q + i) = Coder(__ldg(scale)).codes(v);
   }
-}
+  __device__ void one(int64_t i) const { q[i] = code(to_float(x[i]), *scale); }
+};
 
 /// Products and sum are rounded one by one, as on the CPU.
 template <typename T>
@@ -79,12 +62,12 @@ __global__ void dequantize_kernel(const int32_t* acc, int64_t ld, int64_t m, int
 void quantize_rows(const void* x, Type type, int64_t rows, int64_t k, int8_t* q, float* scale,
                    void* stream) {
   if (rows <= 0) return;
+  const RowTarget to{q, scale, true, nullptr};
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
-    quantize_rows_kernel<<<blocks_for(rows), kThreads, 0, as_stream(stream)>>>(
-        static_cast<const T*>(x), rows, k, q, scale);
+    launch_rows(QuantizeRows<T>{static_cast<const T*>(x), k, to}, rows, k,
+                takes_vectors(to, k) && aligned(x, 16), stream, "quantize_rows");
   });
-  check_launch("quantize_rows");
 }
 
 void quantize_tensor(const void* x, Type type, int64_t count, const float* scale, int8_t* q,
@@ -92,10 +75,9 @@ void quantize_tensor(const void* x, Type type, int64_t count, const float* scale
   if (count <= 0) return;
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
-    quantize_tensor_kernel<<<blocks_for(ceil_div(count, kThreads)), kThreads, 0,
-                             as_stream(stream)>>>(static_cast<const T*>(x), count, scale, q);
+    launch_elements(QuantizeTensor<T>{static_cast<const T*>(x), scale, q}, count,
+                    aligned(x, 16) && aligned(q, 8), stream, "quantize_tensor");
   });
-  check_launch("quantize_tensor");
 }
 
 void dequantize(const int32_t* acc, int64_t ld, int64_t m, int64_t n, const float* row_scale,

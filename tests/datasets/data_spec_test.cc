@@ -58,9 +58,10 @@ TEST(DataKinds, WrongFormsAreUsageErrors) {
       {"images:dir@validation", "unknown split \"@validation\""},
       {"images:@train", "no file name"},
       {"a;b", "several parts"}};
-  for (const auto& [argument, found] : wrong) {
+  for (const auto& item : wrong) {
+    const std::string& argument = item.first;
     EXPECT_THROW(parse_data_spec(argument), UsageError) << argument;
-    EXPECT_THAT(error_of([&] { parse_data_spec(argument); }), HasSubstr(found));
+    EXPECT_THAT(error_of([&] { parse_data_spec(argument); }), HasSubstr(item.second));
   }
 }
 

@@ -12,14 +12,13 @@ using ::testing::ElementsAre;
 using testing::error_of;
 using ::testing::HasSubstr;
 using ::testing::Not;
-using testing::PngLook;
 
 Image decode(const std::string& bytes) {
   return decode_image(bytes, "a/b.img");
 }
 
 std::string refusal(const std::string& bytes) {
-  const std::string message = error_of([&] { decode(bytes); });
+  std::string message = error_of([&] { decode(bytes); });
   EXPECT_THAT(message, HasSubstr("in a/b.img; expected a whole JPEG or PNG image"));
   EXPECT_THAT(message, Not(HasSubstr("\n")));
   return message;

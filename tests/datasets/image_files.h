@@ -38,6 +38,7 @@ inline std::string build_png(int width, int height, const std::vector<std::strin
     png_set_PLTE(png, info, look.palette.data(), static_cast<int>(look.palette.size()));
   png_write_info(png, info);
   std::vector<png_bytep> pointers;
+  pointers.reserve(rows.size());
   for (const std::string& row : rows)
     pointers.push_back(reinterpret_cast<png_bytep>(const_cast<char*>(row.data())));
   png_write_image(png, pointers.data());

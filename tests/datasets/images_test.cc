@@ -107,11 +107,11 @@ TEST_F(ImageFiles, AFolderNamedAsMnistHasSplits) {
 }
 
 TEST_F(ImageFiles, TheLastFiveThousandAreValid) {
-  const std::string pixels(60001, '\1'), labels(60001, '\0');
-  put(path("train-images-idx3-ubyte"), build_idx({60001, 1, 1}, pixels));
-  put(path("train-labels-idx1-ubyte"), build_idx({60001}, labels));
+  const std::string pixels(72000, '\1'), labels(72000, '\0');
+  put(path("train-images-idx3-ubyte"), build_idx({72000, 1, 1}, pixels));
+  put(path("train-labels-idx1-ubyte"), build_idx({72000}, labels));
   const std::string data = "idx:" + dir_.path().string();
-  EXPECT_EQ(open_images(data, Split::kTrain)->size(), 55001);
+  EXPECT_EQ(open_images(data, Split::kTrain)->size(), 67000);
   EXPECT_EQ(open_images(data, Split::kValid)->size(), 5000);
   EXPECT_THAT(refusal(data, Split::kTest), HasSubstr("no t10k-images-idx*-ubyte(.gz) in "));
 }

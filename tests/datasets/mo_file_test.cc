@@ -27,7 +27,7 @@ class MoFile : public ::testing::Test {
  protected:
   static Catalogue read(const std::string& bytes) { return parse_mo(bytes, "a.mo"); }
   static std::string refusal(const std::string& bytes) {
-    const std::string message = error_of([&] { read(bytes); });
+    std::string message = error_of([&] { read(bytes); });
     EXPECT_THAT(message, HasSubstr("a.mo; expected a GNU message catalogue (.mo)"));
     return message;
   }

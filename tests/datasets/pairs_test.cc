@@ -34,7 +34,7 @@ class Parallel : public ::testing::Test {
     return read_pairs(data(source, target), Split::kTrain);
   }
   std::string refusal(const std::string& source, const std::string& target) const {
-    const std::string message = error_of([&] { pairs(source, target); });
+    std::string message = error_of([&] { pairs(source, target); });
     EXPECT_THAT(message, Not(HasSubstr("\n")));
     return message;
   }

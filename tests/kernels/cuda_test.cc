@@ -2,104 +2,13 @@
 #ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/kernels.h"
 
-#include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-
 #include "core/error.h"
-#include "tests/kernels/reference.h"
+#include "tests/kernels/on_device.h"
 
 namespace octet::cuda {
 namespace {
-
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-void require(cudaError_t status) {
-  if (status != cudaSuccess) throw std::runtime_error(cudaGetErrorString(status));
-}
-
-/// An array on the device, copied in and out.
-template <typename T>
-class OnDevice {
- public:
-  explicit OnDevice(const std::vector<T>& host) : count_(host.size()) {
-    require(cudaMalloc(&data_, std::max<size_t>(count_, 1) * sizeof(T)));
-    require(cudaMemcpy(data_, host.data(), count_ * sizeof(T), cudaMemcpyHostToDevice));
-  }
-  ~OnDevice() { cudaFree(data_); }
-  OnDevice(const OnDevice&) = delete;
-  OnDevice& operator=(const OnDevice&) = delete;
-  T* get() const { return static_cast<T*>(data_); }
-  std::vector<T> host() const {
-    std::vector<T> out(count_);
-    require(cudaMemcpy(out.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost));
-    return out;
-  }
-
- private:
-  size_t count_;
-  void* data_ = nullptr;
-};
-
-uint16_t bf16_bits(float v) {
-  const auto bits = std::bit_cast<uint32_t>(v);
-  if (std::isnan(v)) return 0x7fc0;
-  return static_cast<uint16_t>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-
-/// The nearest half by search among all of them, ties to even: slow and plain.
-uint16_t half_bits(float v) {
-  if (std::isnan(v)) return 0x7e00;
-  const uint16_t sign = std::signbit(v) ? 0x8000 : 0;
-  const float size = std::abs(v);
-  if (size >= 65520.0f) return sign | 0x7c00;
-  int low = 0, high = 0x7c00;
-  while (high - low > 1) {
-    const int middle = (low + high) / 2;
-    (reference::from_half(static_cast<uint16_t>(middle)) <= size ? low : high) = middle;
-  }
-  const double below = size - double{reference::from_half(static_cast<uint16_t>(low))};
-  const double top = high == 0x7c00 ? 65536.0 : reference::from_half(static_cast<uint16_t>(high));
-  const double above = top - size;
-  const bool up = above < below || (above == below && low % 2 == 1);
-  return static_cast<uint16_t>(sign | (up ? high : low));
-}
-
-std::vector<uint8_t> encode(const std::vector<float>& x, Type type) {
-  std::vector<uint8_t> out(x.size() * (type == Type::kF32 ? 4 : 2));
-  if (type == Type::kF32) std::memcpy(out.data(), x.data(), out.size());
-  for (size_t i = 0; type != Type::kF32 && i < x.size(); ++i) {
-    const uint16_t bits = type == Type::kF16 ? half_bits(x[i]) : bf16_bits(x[i]);
-    std::memcpy(&out[2 * i], &bits, 2);
-  }
-  return out;
-}
-
-std::vector<float> decode(const std::vector<uint8_t>& bytes, Type type) {
-  std::vector<float> x(bytes.size() / (type == Type::kF32 ? 4 : 2));
-  if (type == Type::kF32) std::memcpy(x.data(), bytes.data(), bytes.size());
-  for (size_t i = 0; type != Type::kF32 && i < x.size(); ++i) {
-    uint16_t bits;
-    std::memcpy(&bits, &bytes[2 * i], 2);
-    x[i] = type == Type::kF16 ? reference::from_half(bits)
-                              : std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
-  }
-  return x;
-}
-
-/// x as its type holds it.
-std::vector<float> rounded(const std::vector<float>& x, Type type) {
-  return decode(encode(x, type), type);
-}
-
-std::vector<float> normals(int64_t count, uint64_t seed) {
-  const Random random(seed, "cuda_test");
-  std::vector<float> x(count);
-  for (int64_t i = 0; i < count; ++i) x[i] = static_cast<float>(random.normal(i));
-  return x;
-}
 
 std::vector<int8_t> codes(int64_t count) {
   const Random random(3, "cuda_test codes");
@@ -108,30 +17,21 @@ std::vector<int8_t> codes(int64_t count) {
   return q;
 }
 
-class KernelsGpu : public testing::TestWithParam<Type> {
- protected:
-  void SetUp() override {
-    int devices = 0;
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no GPU";
-  }
-  static std::vector<uint8_t> room_for(int64_t count) {
-    return std::vector<uint8_t>(count * (GetParam() == Type::kF32 ? 4 : 2));
-  }
-};
+class KernelsGpu : public TypedGpu {};
 INSTANTIATE_TEST_SUITE_P(Types, KernelsGpu, testing::Values(Type::kF32, Type::kF16, Type::kBF16),
-                         [](const auto& info) {
-                           return std::string(info.param == Type::kF32   ? "F32"
-                                              : info.param == Type::kF16 ? "F16"
-                                                                         : "BF16");
-                         });
+                         [](const auto& info) { return name_of(info.param); });
 
 TEST_P(KernelsGpu, QuantizeRows) {
-  for (int64_t k : {1, 2, 31, 32, 33, 257, 576, 4096}) {
+  for (int64_t k : {1, 2, 31, 32, 33, 257, 576, 1024, 1032, 4096, 14336, 16392, 32768, 32776}) {
     const int64_t rows = 9;
     std::vector<float> x = normals(rows * k, k);
     std::fill_n(x.begin() + k, k, 0.0f);
     x[3 * k] = kNan;
     x[4 * k + k - 1] = -kInf;
+    // Whole codes and a half: every element is near a tie.
+    for (int64_t j = 0; j < k; ++j) x[5 * k + j] = static_cast<float>(j % 127) + 0.5f;
+    x[5 * k] = 127.0f;
+    for (int64_t j = 0; j < k; ++j) x[6 * k + j] *= 1e-36f;
     const OnDevice<uint8_t> dx(encode(x, GetParam()));
     const OnDevice<int8_t> dq(std::vector<int8_t>(rows * k, 99));
     const OnDevice<float> ds(std::vector<float>(rows, 99.0f));
@@ -148,16 +48,41 @@ TEST_P(KernelsGpu, QuantizeRows) {
 }
 
 TEST_P(KernelsGpu, QuantizeTensor) {
-  for (int64_t count : {1, 33, 100'003}) {
+  for (int64_t count : {1, 33, 64, 100'003}) {
     std::vector<float> x = normals(count, 2);
     x[0] = 1e4f;
+    if (count > 1) x[1] = -kInf, x[2] = kNan;
     const OnDevice<uint8_t> dx(encode(x, GetParam()));
-    const OnDevice<int8_t> dq(std::vector<int8_t>(count, 99));
-    const OnDevice<float> ds(std::vector<float>{0.015625f});  // many exact halves
-    quantize_tensor(dx.get(), GetParam(), count, ds.get(), dq.get(), nullptr);
     const std::vector<float> held = rounded(x, GetParam());
+    // Many exact halves; an ordinary scale; one without a normal reciprocal; none.
+    for (float scale : {0.015625f, 0.0123f, 0x1p-130f, kNan}) {
+      const OnDevice<int8_t> dq(std::vector<int8_t>(count, 99));
+      const OnDevice<float> ds(std::vector<float>{scale});
+      quantize_tensor(dx.get(), GetParam(), count, ds.get(), dq.get(), nullptr);
+      const std::vector<int8_t> q = dq.host();
+      for (int64_t i = 0; i < count; ++i) ASSERT_EQ(q[i], reference::code(held[i], scale)) << i;
+    }
+  }
+}
+
+/// Every float around every tie of a few scales: a product with the reciprocal alone would err.
+TEST_P(KernelsGpu, CodesAroundTies) {
+  std::vector<float> x;
+  for (float scale : {0.0123f, 1.0f / 3.0f, 7.77f}) {
+    x.clear();
+    for (int n = -128; n < 128; ++n) {
+      float v = (static_cast<float>(n) + 0.5f) * scale;
+      for (int i = 0; i < 8; ++i) v = std::nextafter(v, -kInf);
+      for (int i = 0; i < 16; ++i) x.push_back(v = std::nextafter(v, kInf));
+    }
+    const OnDevice<uint8_t> dx(encode(x, GetParam()));
+    const OnDevice<int8_t> dq(std::vector<int8_t>(x.size(), 99));
+    const OnDevice<float> ds(std::vector<float>{scale});
+    const auto count = static_cast<int64_t>(x.size());
+    quantize_tensor(dx.get(), GetParam(), count, ds.get(), dq.get(), nullptr);
     const std::vector<int8_t> q = dq.host();
-    for (int64_t i = 0; i < count; ++i) ASSERT_EQ(q[i], reference::code(held[i], 0.015625f)) << i;
+    const std::vector<float> held = rounded(x, GetParam());
+    for (int64_t i = 0; i < count; ++i) ASSERT_EQ(q[i], reference::code(held[i], scale)) << held[i];
   }
 }
 
@@ -235,45 +160,52 @@ TEST_P(KernelsGpu, MoreThanFewRowsIsRefused) {
 }
 
 TEST_P(KernelsGpu, ChannelAbsmax) {
-  const int64_t rows = 300, k = 301;
-  std::vector<float> x = normals(rows * k, 8);
-  x[7 * k + 5] = kNan;
-  x[8 * k + 6] = -kInf;
-  std::vector<float> absmax(k, 0.0f);
-  absmax[2] = 1000.0f;
-  const OnDevice<uint8_t> dx(encode(x, GetParam()));
-  const OnDevice<float> dmax(absmax);
-  channel_absmax(dx.get(), GetParam(), rows, k, dmax.get(), nullptr);
-  const std::vector<float> held = rounded(x, GetParam()), got = dmax.host();
-  for (int64_t j = 0; j < k; ++j) {
-    if (j == 5) {
-      EXPECT_TRUE(std::isnan(got[j]));
-      continue;
+  for (const auto& [rows, k] :
+       std::vector<std::pair<int64_t, int64_t>>{{300, 301}, {300, 304}, {1001, 4104}, {9, 8}}) {
+    std::vector<float> x = normals(rows * k, 8);
+    x[7 * k + 5] = kNan;
+    x[8 * k + 6] = -kInf;
+    std::vector<float> absmax(k, 0.0f);
+    absmax[2] = 1000.0f;
+    const OnDevice<uint8_t> dx(encode(x, GetParam()));
+    const OnDevice<float> dmax(absmax);
+    channel_absmax(dx.get(), GetParam(), rows, k, dmax.get(), nullptr);
+    const std::vector<float> held = rounded(x, GetParam()), got = dmax.host();
+    for (int64_t j = 0; j < k; ++j) {
+      if (j == 5) {
+        EXPECT_TRUE(std::isnan(got[j]));
+        continue;
+      }
+      for (int64_t r = 0; r < rows; ++r) absmax[j] = std::max(absmax[j], std::abs(held[r * k + j]));
+      ASSERT_EQ(got[j], absmax[j]) << j;
     }
-    for (int64_t r = 0; r < rows; ++r) absmax[j] = std::max(absmax[j], std::abs(held[r * k + j]));
-    ASSERT_EQ(got[j], absmax[j]) << j;
   }
 }
 
 TEST_P(KernelsGpu, Histogram) {
-  for (int64_t bins : {1, 1024, 20'000}) {  // the last is counted without shared memory
-    std::vector<float> x = normals(100'003, 9);
-    for (size_t i = 0; i < x.size(); i += 3) x[i] = 0.0f;
-    std::vector<int64_t> counts(bins, 5);
-    int64_t zeros = 11;
-    const OnDevice<uint8_t> dx(encode(x, GetParam()));
-    const OnDevice<int64_t> dcounts(counts), dzeros(std::vector<int64_t>{zeros});
-    histogram(dx.get(), GetParam(), static_cast<int64_t>(x.size()), 0x1p-9f, dcounts.get(), bins,
-              dzeros.get(), nullptr);
-    for (float v : rounded(x, GetParam())) {
-      if (v == 0) {
-        ++zeros;
-      } else {
-        ++counts[std::min(bins - 1, static_cast<int64_t>(std::abs(v) * 512.0f))];
+  // 16 copies, one, none in shared memory; a width with an exact reciprocal and one without.
+  for (int64_t bins : {1, 1024, 2048, 20'000, 100'000}) {
+    for (float width : {0x1p-9f, 0.003f, 0x1p-149f}) {
+      std::vector<float> x = normals(100'003, 9);
+      for (size_t i = 0; i < x.size(); i += 3) x[i] = 0.0f;
+      x[1] = kInf, x[2] = kNan;
+      std::vector<int64_t> counts(bins, 5);
+      int64_t zeros = 11;
+      const OnDevice<uint8_t> dx(encode(x, GetParam()));
+      const OnDevice<int64_t> dcounts(counts), dzeros(std::vector<int64_t>{zeros});
+      histogram(dx.get(), GetParam(), static_cast<int64_t>(x.size()), width, dcounts.get(), bins,
+                dzeros.get(), nullptr);
+      for (float v : rounded(x, GetParam())) {
+        const float quotient = std::abs(v) / width;
+        if (v == 0) {
+          ++zeros;
+        } else {
+          ++counts[quotient < static_cast<float>(bins) ? static_cast<int64_t>(quotient) : bins - 1];
+        }
       }
+      EXPECT_EQ(dcounts.host(), counts) << bins << " of " << width;
+      EXPECT_EQ(dzeros.host()[0], zeros);
     }
-    EXPECT_EQ(dcounts.host(), counts);
-    EXPECT_EQ(dzeros.host()[0], zeros);
   }
 }
 

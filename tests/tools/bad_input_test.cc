@@ -147,6 +147,42 @@ TEST_F(BadInput, TooLittleData) {
           1, "40 windows of 100 tokens");
 }
 
+TEST_F(BadInput, SentencesWithoutTranslations) {
+  const std::string source = folder_ / "a.en", target = folder_ / "a.de";
+  std::ofstream(source) << "one\ntwo\nthree\n";
+  std::ofstream(target) << "eins\nzwei\n";
+  refused("data parallel:" + source + "," + target, 1, "3 lines in " + source + " and 2 in ");
+  std::ofstream(target).close();
+  refused("data parallel:" + source + "," + target, 1, "no sentence in " + target);
+  refused("data parallel:" + source, 2, "parallel:SRC,TGT, two files");
+}
+
+TEST_F(BadInput, EmptyCatalogues) {
+  const std::string data = "data gettext:de:" + folder_.string();
+  refused(data, 1, "no catalogue of \"de\" in ");
+  const fs::path catalogues = folder_ / "de" / "LC_MESSAGES";
+  fs::create_directories(catalogues);
+  std::ofstream(catalogues / "tool.mo", std::ios::binary)  // no message, tables at its end
+      << std::string("\xDE\x12\x04\x95\0\0\0\0\0\0\0\0\x1C\0\0\0\x1C\0\0\0\0\0\0\0\x1C\0\0\0", 28);
+  refused(data, 1, "no sentence in the 1 catalogues of ");
+  std::ofstream(catalogues / "tool.mo") << "";
+  refused(data, 1, "tool.mo");
+}
+
+TEST_F(BadInput, LabelsOutsideTheClasses) {
+  // One image of one sample and its label, for training and for the test.
+  const auto write = [&](const std::string& name, const std::string& label) {
+    std::ofstream(folder_ / (name + "-images-idx3-ubyte"), std::ios::binary)
+        << std::string("\0\0\x08\x03\0\0\0\x01\0\0\0\x01\0\0\0\x01\x50", 17);
+    std::ofstream(folder_ / (name + "-labels-idx1-ubyte"), std::ios::binary)
+        << std::string("\0\0\x08\x01\0\0\0\x01", 8) << label;
+  };
+  write("train", "\x02");
+  write("t10k", "\x03");
+  refused("data idx:" + folder_.string() + "@test", 1, "label 3 of image 0 in ");
+  refused("data idx:" + folder_.string() + "@half", 2, "unknown split \"@half\"");
+}
+
 TEST_F(BadInput, FullDisk) {
   write_toy(model());
   const fs::path disk = folder_ / "disk";

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "tests/tools/support.h"
@@ -121,17 +122,41 @@ TEST_F(Vision, DataThatDoesNotFitIsRefusedInOneLine) {
   const std::string refused = octet_cli("eval " + path("model") + " --data README.md").text;
   EXPECT_THAT(refused, HasSubstr("images"));
   fs::create_directories(folder() / "more");
-  write_images(folder() / "more", "train", 24);
-  std::ofstream(folder() / "more" / "train-labels-idx1-ubyte", std::ios::binary)
-      << idx({24}, std::string(24, '\x09'));
+  for (const std::string part : {"train", "t10k"}) {
+    write_images(folder() / "more", part, 24);
+    std::ofstream(folder() / "more" / (part + "-labels-idx1-ubyte"), std::ios::binary)
+        << idx({24}, std::string(24, '\x09'));
+  }
   const Output outside =
       octet_cli("eval " + path("model") + " --data idx:" + path("more") + "@all");
   EXPECT_EQ(outside.code, 1);
+  EXPECT_THAT(outside.text, HasSubstr("label 9 of image 0"));
   fs::copy(folder() / "model", folder() / "bare");
   fs::remove(folder() / "bare" / "preprocessor_config.json");
   const Output bare = octet_cli("eval " + path("bare") + " --data " + data());
   EXPECT_EQ(bare.code, 1);
   EXPECT_THAT(bare.text, HasSubstr("no preprocessor_config.json"));
+}
+
+TEST_F(Vision, BrokenImagesAreRefusedInOneLine) {
+  ASSERT_EQ(trained_.code, 0) << trained_.text;
+  const auto refused = [](const std::string& contents, const std::string& cause) {
+    const fs::path images = folder() / "images";
+    fs::remove_all(images);
+    for (const char* label : {"left", "right", "top", "bottom"}) {
+      fs::create_directories(images / label);
+      std::ofstream(images / label / "a.png", std::ios::binary) << contents;
+    }
+    const Output output =
+        octet_cli("eval " + path("model") + " --data images:" + images.string() + "@all --quiet");
+    EXPECT_EQ(output.code, 1);
+    EXPECT_THAT(output.text, HasSubstr(cause));
+    EXPECT_EQ(std::ranges::count(output.text, '\n'), 1) << output.text;
+  };
+  refused("\x89PNG\r\n\x1a\n cut", "a broken PNG image");
+  refused("\xff\xd8\xff\xe0 cut", "a broken JPEG image");
+  refused("text", "neither a JPEG nor a PNG image");
+  refused("", "a.png");
 }
 
 }  // namespace

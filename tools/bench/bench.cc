@@ -45,6 +45,10 @@ std::vector<Contestant> contestants(const BenchOptions& options) {
 }
 
 void check(const BenchOptions& options) {
+  if (options.models.empty()) {
+    throw UsageError("no MODEL and no --kernel", "models to compare, or --kernel all",
+                     "see octet bench --help");
+  }
   for (const auto& [name, value] :
        {std::pair{"prefill", options.prefill}, std::pair{"decode", options.decode},
         std::pair{"rounds", options.rounds}, std::pair{"items", options.items},
@@ -112,7 +116,7 @@ std::vector<std::string> worker_arguments(const Contestant& one, const BenchOpti
 }  // namespace
 
 void BenchOptions::visit(OptionVisitor& v) {
-  v.positional("MODEL", "models to compare; float ones run in each of --dtypes", models);
+  v.positional("[MODEL]", "models to compare; float ones run in each of --dtypes", models);
   v.field("dtypes", "arithmetic of float models, one value a flag (default: float32 and bfloat16)",
           dtypes);
   v.field("prefill", "language models: tokens of the prompt", prefill);
@@ -122,6 +126,10 @@ void BenchOptions::visit(OptionVisitor& v) {
   v.field("batch", "sentences or images in a batch", batch);
   v.field("beam", "translation models: hypotheses a sentence, 1 for greedy search", beam);
   v.field("rounds", "turns of each model", rounds);
+  v.field("kernel", "time GPU kernels in place of models: all, gemm, layer, weight-only or rows",
+          kernel);
+  v.field("rows", "rows (tokens) of the kernels' input, one number a flag (default: 1 to 4096)",
+          rows);
   v.field("worker", "used between octet's own processes", worker);
 }
 

@@ -17,6 +17,8 @@ struct BenchOptions : Options {
   int64_t prefill = 512, decode = 64, rounds = 5;
   std::string data;                           ///< sentences of translation models
   int64_t items = 128, batch = 32, beam = 4;  ///< of translation and vision models
+  std::string kernel;                         ///< kernels in place of models: kernel_cases()
+  std::vector<std::string> rows;              ///< M of those
   std::string worker;                         ///< set in the child: the dtype it runs
   void visit(OptionVisitor& v) override;
 };

@@ -15,8 +15,8 @@ namespace octet {
 
 int bench_worker(const BenchOptions& options, Context& context) {
   const at::NoGradGuard no_gradients;
-  LoadedModel model =
-      load_model(options.models.front(), {parse_dtype(options.worker), context.device, true});
+  LoadedModel model = load_model(options.models.front(),
+                                 {parse_dtype(options.worker), context.device, context.gemm_file});
   const auto workload = make_workload(model, options, context);
   workload->warm_up();
   std::puts("ready");

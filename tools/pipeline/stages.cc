@@ -20,6 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+// Images in a step of fine-tuning: they all take the same, so --batch-tokens says nothing of them.
+constexpr int64_t kTunedImages = 64;
 // Samples that the errors of single layers are taken over, in batches of kLayerBatch.
 constexpr int64_t kLayerSamples = 32, kLayerBatch = 8;
 
@@ -123,6 +125,7 @@ FinetuneOptions Stages::finetune_options(const std::string& scheme) const {
   o.quantize.out = directory(scheme + "+qat");
   o.data = data_.train, o.eval_data = data_.valid;
   o.batch_tokens = options_.batch_tokens;
+  if (task_ == TaskKind::kVision) o.batch_tokens = 0, o.batch = kTunedImages;
   o.length = task_ == TaskKind::kLanguage ? options_.calib_length : 0;
   o.eval_samples = task_ == TaskKind::kLanguage ? 32 : 512;
   o.learn_scales = options_.learn_scales;
@@ -151,10 +154,12 @@ void Stages::json_stage(const std::string& name, Work&& work) {
 }
 
 json Stages::eval_stage() {
-  LoadedModel reference = load_model(options_.model, {at::kFloat, context_.device, true});
+  LoadedModel reference =
+      load_model(options_.model, {at::kFloat, context_.device, context_.gemm_file});
   std::vector<LoadedModel> models;
   for (const Variant& variant : variants_) {
-    models.push_back(load_model(variant.directory, {at::kFloat, context_.device, true}));
+    models.push_back(
+        load_model(variant.directory, {at::kFloat, context_.device, context_.gemm_file}));
   }
   std::vector<LoadedModel*> all = {&reference};
   for (LoadedModel& model : models) all.push_back(&model);
@@ -169,12 +174,14 @@ json Stages::eval_stage() {
 }
 
 json Stages::layers_stage() {
-  LoadedModel reference = load_model(options_.model, {at::kFloat, context_.device, true});
+  LoadedModel reference =
+      load_model(options_.model, {at::kFloat, context_.device, context_.gemm_file});
   const auto samples =
       open_samples(options_.model, data_.calib, Split::kTrain, options_.calib_length);
   json result = json::object();
   for (const Variant& variant : variants_) {
-    LoadedModel model = load_model(variant.directory, {at::kFloat, context_.device, true});
+    LoadedModel model =
+        load_model(variant.directory, {at::kFloat, context_.device, context_.gemm_file});
     json list = json::array();
     for (const LayerError& layer :
          layer_errors(reference, model, *samples, kLayerSamples, kLayerBatch, context_)) {

@@ -1,0 +1,276 @@
+// INT4 weights and 16-bit float activations, few rows. Layout: few_rows_pack.cu.
+#include "kernels/cuda/few_rows.cuh"
+
+namespace octet::cuda {
+namespace {
+
+/// Two scales as one load brings them.
+template <typename S>
+struct Pair {
+  uint32_t bits;
+  __device__ static float value(uint32_t bits) {
+    const auto half = static_cast<uint16_t>(bits);
+    return to_float(*reinterpret_cast<const S*>(&half));
+  }
+  __device__ float top() const { return value(bits); }
+  __device__ float low() const { return value(bits >> 16); }
+};
+template <>
+struct Pair<float> {
+  float2 values;
+  __device__ float top() const { return values.x; }
+  __device__ float low() const { return values.y; }
+};
+
+template <typename S>
+__device__ Pair<S> load_pair(const Pair<S>* p) {
+  Pair<S> v;
+  if constexpr (std::is_same_v<S, float>) {
+    v.values = __ldg(&p->values);
+  } else {
+    v.bits = __ldg(&p->bits);
+  }
+  return v;
+}
+
+template <typename V>
+__device__ uint32_t bits_of(V v) {
+  return *reinterpret_cast<uint32_t*>(&v);
+}
+template <typename V>
+__device__ V as(uint32_t bits) {
+  return *reinterpret_cast<V*>(&bits);
+}
+
+/// (bits & mask) | base in one instruction; written in C++ it becomes two, of one constant each.
+__device__ uint32_t masked_or(uint32_t bits, uint32_t mask, uint32_t base) {
+  uint32_t v;
+  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(v) : "r"(bits), "r"(mask), "r"(base));
+  return v;
+}
+
+/// The 8 codes of a word, exact: pairs (0, 1) .. (6, 7). 0x6400 is the half 1024, whose last bits
+/// count ones; nibbles 4 bits further up count 16ths of a multiplied-out 64.
+__device__ void widen(__half, uint32_t word, uint32_t (&pairs)[4]) {
+  const __half2 base = __floats2half2_rn(1032.0f, 1032.0f);
+  const __half2 sixteenth = __floats2half2_rn(0.0625f, 0.0625f);
+  const __half2 rest = __floats2half2_rn(-72.0f, -72.0f);
+#pragma unroll
+  for (int i = 0; i < 2; ++i) {
+    const uint32_t part = word >> 8 * i;
+    const uint32_t first = masked_or(part, 0x000f000fu, 0x64006400u);
+    const uint32_t second = masked_or(part, 0x00f000f0u, 0x64006400u);
+    pairs[2 * i] = bits_of(__hsub2(as<__half2>(first), base));
+    pairs[2 * i + 1] = bits_of(__hfma2(as<__half2>(second), sixteenth, rest));
+  }
+}
+
+/// 0x4300 is the bfloat16 128, whose last bits count ones.
+__device__ void widen(__nv_bfloat16, uint32_t word, uint32_t (&pairs)[4]) {
+  const __nv_bfloat162 base = __floats2bfloat162_rn(136.0f, 136.0f);
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const uint32_t bits = masked_or(word >> 4 * i, 0x000f000fu, 0x43004300u);
+    pairs[i] = bits_of(__hsub2(as<__nv_bfloat162>(bits), base));
+  }
+}
+
+template <typename T>
+__device__ void fragments(uint32_t top, uint32_t low, uint32_t (&a)[2][4]) {
+  uint32_t t[4], l[4];
+  widen(T{}, top, t);
+  widen(T{}, low, l);
+  a[0][0] = t[0], a[0][1] = l[0], a[0][2] = t[1], a[0][3] = l[1];
+  a[1][0] = t[2], a[1][1] = l[2], a[1][2] = t[3], a[1][3] = l[3];
+}
+
+/// What a lane loads of a block of 128 k of one tile.
+template <typename S>
+struct Loaded {
+  uint4 codes[2];  // rows g and g + 8
+  Pair<S> scales[kUnits];
+  __device__ uint32_t word(int half, int unit) const {
+    const uint4& v = codes[half];
+    return unit == 0 ? v.x : unit == 1 ? v.y : unit == 2 ? v.z : v.w;
+  }
+};
+
+/// Adds scale * (codes * b) of a unit to the sums of a tile of weights.
+template <typename T, typename S, int kTiles>
+__device__ void multiply_unit(const Loaded<S>& w, int unit, const uint4 (&b)[kTiles],
+                              float (&acc)[kTiles][4]) {
+  uint32_t a[2][4];
+  fragments<T>(w.word(0, unit), w.word(1, unit), a);
+  const float top = w.scales[unit].top(), low = w.scales[unit].low();
+#pragma unroll
+  for (int j = 0; j < kTiles; ++j) {
+    float sum[4] = {};
+    mma_float<T>(sum, a[0], b[j].x, b[j].y);
+    mma_float<T>(sum, a[1], b[j].z, b[j].w);
+#pragma unroll
+    for (int c = 0; c < 4; ++c) acc[j][c] = fmaf(c < 2 ? top : low, sum[c], acc[j][c]);
+  }
+}
+
+/// Packed weights as a lane sees them.
+template <typename S>
+struct Weights {
+  const uint4* codes;
+  const Pair<S>* scales;
+  int64_t blocks, groups;
+  int shift;  // a group is 32 << shift
+};
+
+/// Blocks of 128 k a warp has in flight, 1 KiB each (and scales), times the tiles of weights.
+template <typename Shape>
+constexpr int kW4Steps = Shape::kM == 2 ? 2 : 4;
+
+/// One tile's `block`, whose codes lie at `codes`; zeros past the end.
+template <typename S>
+__device__ Loaded<S> load_block(const Weights<S>& weights, const uint4* codes,
+                                const Pair<S>* scales, int64_t block) {
+  Loaded<S> v = {};
+  if (block >= weights.blocks) return v;
+  v.codes[0] = load_once(codes);
+  v.codes[1] = load_once(codes + 32);
+  // A block's first unit is a multiple of 4: (first + u) >> shift is the sum of both shifted.
+  scales += (block * kUnits >> weights.shift) * 8;
+#pragma unroll
+  for (int u = 0; u < kUnits; ++u) v.scales[u] = load_pair<S>(scales + (u >> weights.shift) * 8);
+  return v;
+}
+
+template <typename T, typename S, typename Shape>
+__global__ void __launch_bounds__(32 * kMostWarps, Shape::kTiles <= 2 ? 2 : 1)
+    w4_few_rows_kernel(const T* x, Weights<S> weights, int64_t k, Output out) {
+  constexpr int kM = Shape::kM, kTiles = Shape::kTiles, kSteps = kW4Steps<Shape>;
+  const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  const int64_t last_tile = (out.n - 1) / kTileColumns;
+  const int64_t round = int64_t{blockDim.x} / 32 * kSteps;  // blocks that all warps take in turn
+  int64_t begin = threadIdx.x / 32 * kSteps;
+  const uint4* codes[kM];
+  const Pair<S>* scales[kM];
+#pragma unroll
+  for (int i = 0; i < kM; ++i) {
+    int64_t tile =
+        int64_t{blockIdx.x} * kM + i;  // past n: the last again, its sums are not written
+    tile = tile < last_tile ? tile : last_tile;
+    codes[i] = weights.codes + (tile * weights.blocks + begin) * kBlockLoads + lane;
+    scales[i] = weights.scales + tile * weights.groups * 8 + g;
+  }
+  Loaded<S> loaded[kSteps][kM];
+  const auto load = [&](int s, int64_t from) {
+#pragma unroll
+    for (int i = 0; i < kM; ++i) {
+      loaded[s][i] = load_block(weights, codes[i] + s * kBlockLoads, scales[i], from + s);
+    }
+  };
+#pragma unroll
+  for (int s = 0; s < kSteps; ++s) load(s, begin);
+  wait_for_predecessor();
+  float acc[kM][kTiles][4] = {};
+#pragma unroll 1
+  for (; begin < weights.blocks; begin += round) {
+    const int64_t at = begin * kBlock + 8 * t;
+    const int left = left_from(at, k);
+#pragma unroll
+    for (int i = 0; i < kM; ++i) codes[i] += round * kBlockLoads;
+#pragma unroll
+    for (int s = 0; s < kSteps; ++s) {
+#pragma unroll
+      for (int u = 0; u < kUnits; ++u) {
+        const int place = s * kBlock + u * kUnit;
+        uint4 b[kTiles];
+        load_tokens(x + g * k + at, out.m, k, place, place < left, b);
+#pragma unroll
+        for (int i = 0; i < kM; ++i) multiply_unit<T>(loaded[s][i], u, b, acc[i]);
+      }
+      load(s, begin + round);
+    }
+  }
+  add_and_write(acc, int64_t{blockIdx.x} * (kTileColumns * kM), out);
+}
+
+/// Any type, k, group and alignment: a warp an element of y.
+template <typename T, typename S>
+__global__ void w4_plain_kernel(const T* x, const uint32_t* words, const S* scales, int64_t group,
+                                int64_t k, Output out) {
+  wait_for_predecessor();
+  const int lane = threadIdx.x % 32;
+  const int64_t warps = int64_t{gridDim.x} * (kThreads / 32);
+  const int64_t blocks = (k + kBlock - 1) / kBlock;
+  const int64_t groups = (blocks * kBlock + group - 1) / group;
+  for (int64_t i = blockIdx.x * int64_t{kThreads / 32} + threadIdx.x / 32; i < out.m * out.n;
+       i += warps) {
+    const int64_t token = i / out.n, column = i % out.n;
+    const int64_t tile = column / kTileColumns, g = column % 8, half = column / 8 % 2;
+    float sum = 0;
+    for (int64_t j = lane; j < k; j += 32) {
+      const int64_t in = j % kBlock, place = in % 8;
+      const int64_t word = ((tile * blocks + j / kBlock) * 2 + half) * 32 + g * 4 + in % kUnit / 8;
+      const uint32_t bits = words[word * kUnits + in / kUnit];
+      const int code = static_cast<int>(bits >> (4 * (place % 2 * 4 + place / 2)) & 15) - 8;
+      const float scale = to_float(scales[((tile * groups + j / group) * 8 + g) * 2 + half]);
+      sum = fmaf(__fmul_rn(scale, static_cast<float>(code)), to_float(x[token * k + j]), sum);
+    }
+    for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(~0u, sum, step);
+    if (lane == 0) write(out, token, column, sum);
+  }
+}
+
+/// group / 32 as a power of two, or -1.
+int shift_of(int64_t group) {
+  for (int shift = 0; shift < 32; ++shift) {
+    if (group == int64_t{kUnit} << shift) return shift;
+  }
+  return -1;
+}
+
+template <typename T, typename S>
+void launch_w4(const T* x, const uint8_t* packed, const S* scales, int64_t group, int64_t k,
+               const Output& out, void* stream, bool overlap) {
+  const int shift = shift_of(group);
+  const int64_t blocks = ceil_div(k, kBlock);
+  if constexpr (!std::is_same_v<T, float>) {
+    if (shift >= 0 && k % kUnit == 0 && is_aligned(x) && is_aligned(packed) && is_aligned(scales)) {
+      const Weights<S> weights{reinterpret_cast<const uint4*>(packed),
+                               reinterpret_cast<const Pair<S>*>(scales), blocks,
+                               ceil_div(kBlock * blocks, group), shift};
+      return with_shape(out.m, out.m * k * static_cast<int64_t>(sizeof(T)), [&](auto shape) {
+        using Sh = decltype(shape);
+        launch_few_rows<Sh>(w4_few_rows_kernel<T, S, Sh>, out.n, ceil_div(blocks, kW4Steps<Sh>),
+                            overlap, stream, x, weights, k, out);
+      });
+    }
+  }
+  w4_plain_kernel<<<blocks_for(ceil_div(out.m * out.n, kThreads / 32)), kThreads, 0,
+                    as_stream(stream)>>>(x, reinterpret_cast<const uint32_t*>(packed), scales,
+                                         group, k, out);
+}
+
+}  // namespace
+
+void w4a16_few_rows(const void* x, const uint8_t* packed, const void* packed_scale, Type scale_type,
+                    int64_t group, const void* bias, Type type, int64_t m, int64_t n, int64_t k,
+                    void* y, void* stream, bool overlap) {
+  refuse_many_rows("w4a16_few_rows", m);
+  if (scale_type != Type::kF32 && scale_type != type) {
+    throw Error("w4a16_few_rows with scales of another 16-bit type than its activations",
+                "scales as float32 or in the activations' type", "pack them so");
+  }
+  if (m <= 0 || n <= 0) return;
+  const Output out{nullptr, false, nullptr, bias, type, m, n, y};
+  with_type(type, [&](auto zero) {
+    using T = decltype(zero);
+    if (scale_type == Type::kF32) {
+      launch_w4(static_cast<const T*>(x), packed, static_cast<const float*>(packed_scale), group, k,
+                out, stream, overlap);
+    } else if constexpr (!std::is_same_v<T, float>) {
+      launch_w4(static_cast<const T*>(x), packed, static_cast<const T*>(packed_scale), group, k,
+                out, stream, overlap);
+    }
+  });
+  check_launch("w4a16_few_rows");
+}
+
+}  // namespace octet::cuda

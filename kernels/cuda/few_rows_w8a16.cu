@@ -1,0 +1,86 @@
+// INT8 weights and 16-bit float activations, few rows: codes are widened in registers, exactly.
+#include "kernels/cuda/few_rows.cuh"
+
+namespace octet::cuda {
+namespace {
+
+__device__ uint32_t bits_of(__half2 v) {
+  return *reinterpret_cast<uint32_t*>(&v);
+}
+__device__ uint32_t bits_of(__nv_bfloat162 v) {
+  return *reinterpret_cast<uint32_t*>(&v);
+}
+
+/// Codes 0 and 1 of four for `high` false, 2 and 3 for true. A code with its top bit flipped is
+/// code
+/// + 128, and as the low byte of 0x6400 the half 1024 + 128 + code.
+__device__ uint32_t widen(__half, uint32_t codes, bool high) {
+  const uint32_t bits = __byte_perm(codes ^ 0x80808080u, 0x64646464u, high ? 0x4342 : 0x4140);
+  const __half2 v = *reinterpret_cast<const __half2*>(&bits);
+  return bits_of(__hsub2(v, __floats2half2_rn(1152.0f, 1152.0f)));
+}
+
+/// bfloat16 holds 7 bits behind 0x4300 (128): the low 7 bits of a code give 128 + (code mod 128),
+/// and its sign bit turns the 128 to be subtracted into 256.
+__device__ uint32_t widen(__nv_bfloat16, uint32_t codes, bool high) {
+  const uint32_t bits = __byte_perm(codes, 0x43434343u, high ? 0x4342 : 0x4140);
+  const uint32_t size = bits & 0xff7fff7fu, offset = bits & 0xff80ff80u;
+  return bits_of(__hsub2(*reinterpret_cast<const __nv_bfloat162*>(&size),
+                         *reinterpret_cast<const __nv_bfloat162*>(&offset)));
+}
+
+template <typename T>
+struct WidenOp {
+  using X = T;
+  using Acc = float;
+  static constexpr int kPieces = 2;
+  __device__ static void fragment(uint32_t top, uint32_t low, uint32_t (&a)[4]) {
+    a[0] = widen(T{}, top, false), a[1] = widen(T{}, low, false);
+    a[2] = widen(T{}, top, true), a[3] = widen(T{}, low, true);
+  }
+  __device__ static void fragments(const uint4& top, const uint4& low, int piece,
+                                   uint32_t (&a)[2][4]) {
+    fragment(piece == 0 ? top.x : top.z, piece == 0 ? low.x : low.z, a[0]);
+    fragment(piece == 0 ? top.y : top.w, piece == 0 ? low.y : low.w, a[1]);
+  }
+  __device__ static void mma(Acc (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+    mma_float<T>(c, a, b0, b1);
+  }
+};
+
+/// float32, and k or pointers that no vector load fits.
+void w8a16_plain(const void* x, const int8_t* w, const float* scale, const void* bias, Type type,
+                 int64_t m, int64_t n, int64_t k, void* y, void* stream) {
+  constexpr int64_t kMost = 8;
+  const int64_t size = type == Type::kF32 ? 4 : 2;
+  for (int64_t row = 0; row < m; row += kMost) {
+    w8a16_gemv(w, scale, bias, static_cast<const char*>(x) + row * k * size, type,
+               m - row < kMost ? m - row : kMost, n, k, static_cast<char*>(y) + row * n * size,
+               stream);
+  }
+}
+
+}  // namespace
+
+void w8a16_few_rows(const void* x, const int8_t* w, const float* scale, const void* bias, Type type,
+                    int64_t m, int64_t n, int64_t k, void* y, void* stream, bool overlap) {
+  refuse_many_rows("w8a16_few_rows", m);
+  if (m <= 0 || n <= 0) return;
+  if (type == Type::kF32 || k % 16 != 0 || !is_aligned(x) || !is_aligned(w)) {
+    return w8a16_plain(x, w, scale, bias, type, m, n, k, y, stream);
+  }
+  const Output out{nullptr, false, scale, bias, type, m, n, y};
+  with_type(type, [&](auto zero) {
+    using T = decltype(zero);
+    if constexpr (!std::is_same_v<T, float>) {
+      with_shape(m, m * k * static_cast<int64_t>(sizeof(T)), [&](auto shape) {
+        using S = decltype(shape);
+        launch_few_rows<S>(w8_few_rows_kernel<WidenOp<T>, S>, n, ceil_div(k, 64 * kW8Steps<S>),
+                           overlap, stream, static_cast<const T*>(x), w, k, out);
+      });
+    }
+  });
+  check_launch("w8a16_few_rows");
+}
+
+}  // namespace octet::cuda

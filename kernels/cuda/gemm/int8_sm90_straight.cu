@@ -1,0 +1,20 @@
+// Lets a kernel begin before the one ahead of it ends. CUTLASS 4.2 cannot compile it with stream-K.
+#define CUTLASS_ENABLE_GDC_FOR_SM90 1
+#include "kernels/cuda/gemm/sm90.cuh"
+
+namespace octet::cuda {
+
+std::vector<Int8Tiling> sm90_straight_tilings() {
+  return {
+      Sm90Gemm<128, 128, 128, 2, 1, Pingpong, false, false>::tiling(
+          "sm90 128x128x128 2x1 pingpong"),
+#ifndef OCTET_FEW_GEMM_TILES
+      Sm90Gemm<128, 256, 128, 2, 1, Cooperative, false, false>::tiling(
+          "sm90 128x256x128 2x1 cooperative"),
+      Sm90Gemm<256, 128, 128, 2, 1, Cooperative, false, false>::tiling(
+          "sm90 256x128x128 2x1 cooperative"),
+#endif
+  };
+}
+
+}  // namespace octet::cuda
