@@ -30,7 +30,7 @@ struct LinearContext {
   at::ScalarType compute = at::kFloat;
   at::Device device = at::kCPU;
   std::shared_ptr<RunCounters> counters = std::make_shared<RunCounters>();
-  std::shared_ptr<cuda::GemmChooser> gemm;  ///< on a GPU
+  std::shared_ptr<cuda::GemmChooser> gemm;  ///< on a GPU; null: one for each linear
 };
 
 /// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N, groups], bias in the compute
