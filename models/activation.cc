@@ -14,22 +14,6 @@
 namespace octet {
 namespace {
 
-enum class Kind { kSilu, kGelu, kGeluTanh, kRelu };
-
-std::optional<Kind> activation_kind(std::string_view act) {
-  if (act == "silu" || act == "swish") return Kind::kSilu;
-  if (act == "gelu") return Kind::kGelu;
-  if (act == "gelu_tanh" || act == "gelu_pytorch_tanh" || act == "gelu_new") {
-    return Kind::kGeluTanh;
-  }
-  if (act == "relu") return Kind::kRelu;
-  return std::nullopt;
-}
-
-std::vector<int64_t> leading_sizes(const at::Tensor& x) {
-  return {x.sizes().begin(), x.sizes().end() - 1};
-}
-
 // q and scale to be filled for rows x k values; kInt8Tensor takes the given scale.
 Activation quantized_like(const at::Tensor& x, int64_t rows, int64_t k, Format format,
                           const at::Tensor& input_scale, std::vector<int64_t> leading) {
@@ -50,6 +34,20 @@ void quantize_cpu(const float* x, int64_t rows, int64_t k, Format format, Activa
 }
 
 }  // namespace
+
+std::optional<ActivationKind> activation_kind(std::string_view act) {
+  if (act == "silu" || act == "swish") return ActivationKind::kSilu;
+  if (act == "gelu") return ActivationKind::kGelu;
+  if (act == "gelu_tanh" || act == "gelu_pytorch_tanh" || act == "gelu_new") {
+    return ActivationKind::kGeluTanh;
+  }
+  if (act == "relu") return ActivationKind::kRelu;
+  return std::nullopt;
+}
+
+std::vector<int64_t> leading_sizes(const at::Tensor& x) {
+  return {x.sizes().begin(), x.sizes().end() - 1};
+}
 
 Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale,
                      bool keep) {
@@ -94,16 +92,16 @@ at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act) 
   }
   at::Tensor y;
   switch (*kind) {
-    case Kind::kSilu:
+    case ActivationKind::kSilu:
       y = at::silu(gate);
       break;
-    case Kind::kGelu:
+    case ActivationKind::kGelu:
       y = at::gelu(gate);
       break;
-    case Kind::kGeluTanh:
+    case ActivationKind::kGeluTanh:
       y = at::gelu(gate, "tanh");
       break;
-    case Kind::kRelu:
+    case ActivationKind::kRelu:
       y = at::relu(gate);
       break;
   }
@@ -181,14 +179,14 @@ Activation fused_layer_norm(const at::Tensor& x, const at::Tensor& delta, const 
 
 bool has_fused_activation(std::string_view act) {
   const auto kind = activation_kind(act);
-  return kind == Kind::kRelu || kind == Kind::kSilu;
+  return kind == ActivationKind::kRelu || kind == ActivationKind::kSilu;
 }
 
 Activation fused_activation(const at::Tensor& x, std::string_view act, Format format,
                             const at::Tensor& input_scale) {
   const int64_t k = x.size(-1), rows = x.numel() / k;
-  const auto kind =
-      activation_kind(act) == Kind::kRelu ? cpu::RowActivation::kRelu : cpu::RowActivation::kSilu;
+  const auto kind = activation_kind(act) == ActivationKind::kRelu ? cpu::RowActivation::kRelu
+                                                                  : cpu::RowActivation::kSilu;
   const auto* in = x.const_data_ptr<float>();
   if (format == Format::kFloat) {
     at::Tensor y = at::empty_like(x);

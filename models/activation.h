@@ -3,11 +3,20 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
+#include <optional>
 #include <string_view>
+#include <vector>
 
 #include "models/linear.h"
 
 namespace octet {
+
+/// All sizes but the last.
+std::vector<int64_t> leading_sizes(const at::Tensor& x);
+
+enum class ActivationKind { kSilu, kGelu, kGeluTanh, kRelu };
+/// By the name in a config.json; none for those that octet does not run.
+std::optional<ActivationKind> activation_kind(std::string_view act);
 
 /// value [..., K] in the format wanted. keep: also keep the float value. input_scale: float32 [1]
 /// for kInt8Tensor. Convention: kernels/cpu/quantize.h.

@@ -7,11 +7,12 @@
 
 #include "core/error.h"
 #include "kernels/cuda/row_kernels.h"
+#include "models/activation.h"
 
 namespace octet {
 
-cuda::Type cuda_type(const at::Tensor& x) {
-  switch (x.scalar_type()) {
+cuda::Type cuda_type(at::ScalarType dtype) {
+  switch (dtype) {
     case at::kFloat:
       return cuda::Type::kF32;
     case at::kHalf:
@@ -19,9 +20,13 @@ cuda::Type cuda_type(const at::Tensor& x) {
     case at::kBFloat16:
       return cuda::Type::kBF16;
     default:
-      throw Error(fmt::format("a {} tensor on the GPU", c10::toString(x.scalar_type())),
+      throw Error(fmt::format("a {} tensor on the GPU", c10::toString(dtype)),
                   "float32, float16 or bfloat16", "choose another --dtype");
   }
+}
+
+cuda::Type cuda_type(const at::Tensor& x) {
+  return cuda_type(x.scalar_type());
 }
 
 void* current_cuda_stream() {
@@ -37,10 +42,17 @@ const void* given(const at::Tensor& tensor) {
 }
 
 cuda::RowActivation row_activation(std::string_view act) {
-  if (act == "relu") return cuda::RowActivation::kRelu;
-  if (act == "gelu") return cuda::RowActivation::kGelu;
-  if (act == "silu" || act == "swish") return cuda::RowActivation::kSilu;
-  return cuda::RowActivation::kGeluTanh;
+  switch (activation_kind(act).value()) {
+    case ActivationKind::kSilu:
+      return cuda::RowActivation::kSilu;
+    case ActivationKind::kGelu:
+      return cuda::RowActivation::kGelu;
+    case ActivationKind::kGeluTanh:
+      return cuda::RowActivation::kGeluTanh;
+    case ActivationKind::kRelu:
+      return cuda::RowActivation::kRelu;
+  }
+  return cuda::RowActivation::kRelu;
 }
 
 // Room for `rows` x `k` results of a fused kernel, and where it puts them.
@@ -60,10 +72,6 @@ cuda::RowTarget target(const at::Tensor& like, std::vector<int64_t> leading, int
     to.value = out.value.data_ptr();
   }
   return to;
-}
-
-std::vector<int64_t> leading_sizes(const at::Tensor& x) {
-  return {x.sizes().begin(), x.sizes().end() - 1};
 }
 
 }  // namespace

@@ -9,8 +9,9 @@
 
 namespace octet {
 
-cuda::Type cuda_type(
-    const at::Tensor& x);     ///< Error for dtypes other than float32, float16, bfloat16
+/// Error for dtypes other than float32, float16, bfloat16.
+cuda::Type cuda_type(at::ScalarType dtype);
+cuda::Type cuda_type(const at::Tensor& x);
 void* current_cuda_stream();  ///< cudaStream_t of torch's current device
 /// x [rows, k] contiguous on the device -> out.q, and out.scale for kInt8Token.
 void cuda_quantize(const at::Tensor& x, Format format, Activation& out);

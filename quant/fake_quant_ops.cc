@@ -32,21 +32,15 @@ at::Tensor widen_on_cpu(const at::Tensor& q, const at::Tensor& scale) {
 }
 
 #ifdef OCTET_HAS_CUDA
-cuda::Type type_of(at::ScalarType dtype) {
-  return dtype == at::kFloat  ? cuda::Type::kF32
-         : dtype == at::kHalf ? cuda::Type::kF16
-                              : cuda::Type::kBF16;
-}
-
 // Codes again from the value and the scale that gave them: one pass, and q may be dropped.
 at::Tensor coded_on_gpu(const at::Tensor& x, const at::Tensor& scale, at::ScalarType dtype) {
   at::Tensor out = at::empty(x.sizes(), x.options().dtype(dtype));
   if (scale.size(0) == x.size(0) && x.size(0) != 1) {
-    cuda::fake_quant_rows(x.const_data_ptr(), cuda_type(x), x.size(0), x.size(1), type_of(dtype),
+    cuda::fake_quant_rows(x.const_data_ptr(), cuda_type(x), x.size(0), x.size(1), cuda_type(dtype),
                           out.data_ptr(), nullptr, current_cuda_stream());
   } else {
     cuda::fake_quant_tensor(x.const_data_ptr(), cuda_type(x), x.numel(),
-                            scale.const_data_ptr<float>(), type_of(dtype), out.data_ptr(),
+                            scale.const_data_ptr<float>(), cuda_type(dtype), out.data_ptr(),
                             current_cuda_stream());
   }
   return out;
@@ -68,7 +62,7 @@ void round_trip(const at::Tensor& weight, const Scheme& scheme, const at::Tensor
   const at::Tensor master = weight.contiguous(), scales = scale.contiguous();
   cuda::fake_quant_weights(master.const_data_ptr<float>(), scales.const_data_ptr<float>(),
                            weight.size(0), weight.size(1), scale.size(1), scheme.weight_bits,
-                           type_of(compute), values.data_ptr(), inside.data_ptr<uint8_t>(),
+                           cuda_type(compute), values.data_ptr(), inside.data_ptr<uint8_t>(),
                            current_cuda_stream());
 #endif
 }

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "core/error.h"
+#include "quant/linear_shapes.h"
 #include "quant/linears.h"
 #ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/chooser.h"
@@ -13,11 +14,6 @@ namespace {
 at::Tensor pad_to_16(const at::Tensor& q) {
   const int64_t n = (q.size(0) + 15) / 16 * 16, k = (q.size(1) + 15) / 16 * 16;
   return at::constant_pad_nd(q, {0, k - q.size(1), 0, n - q.size(0)}).contiguous();
-}
-
-at::Tensor with_leading(const at::Tensor& y, std::vector<int64_t> leading) {
-  leading.push_back(y.size(-1));
-  return y.view(leading);
 }
 
 }  // namespace
@@ -51,12 +47,12 @@ Int8Linear::Int8Linear(const SiteCodes& codes, LinearContext context)
 at::Tensor Int8Linear::forward(const Activation& input) {
   context_.counters->int8_gemms++;
   const int64_t rows = input.q.size(0);
-  if (!packed_) return with_leading(forward_cuda(input, rows), input.leading);
+  if (!packed_) return unflatten(forward_cuda(input, rows), input.leading);
   at::Tensor y = at::empty({rows, n_}, at::kFloat);
   cpu::int8_gemm(*packed_, input.q.data_ptr<int8_t>(), rows, input.scale.data_ptr<float>(),
-                 format_ == Format::kInt8Token, scale_.data_ptr<float>(),
-                 bias_.defined() ? bias_.data_ptr<float>() : nullptr, y.data_ptr<float>());
-  return with_leading(y.to(context_.compute), input.leading);
+                 format_ == Format::kInt8Token, scale_.data_ptr<float>(), data_or_null(bias_),
+                 y.data_ptr<float>());
+  return unflatten(y.to(context_.compute), input.leading);
 }
 
 at::Tensor Int8Linear::forward_cuda(const Activation& input, int64_t rows) {

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/f16_gemm.h"
+#include "quant/linear_shapes.h"
 #ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/few_rows.h"
 #include "models/cuda.h"
@@ -24,11 +25,6 @@ constexpr int64_t kFewRows = 16;
 
 at::Tensor token_rows(const at::Tensor& x) {
   return x.reshape({-1, x.size(-1)}).contiguous();
-}
-
-at::Tensor unflatten(const at::Tensor& y, std::vector<int64_t> leading) {
-  leading.push_back(y.size(-1));
-  return y.view(leading);
 }
 
 void note_tile(RunCounters& counters, int64_t rows) {
@@ -51,10 +47,6 @@ at::Tensor tiled_linear(const at::Tensor& x, int64_t n, const at::Tensor& bias,
   }
   if (bias.defined()) y.add_(bias);
   return y;
-}
-
-const float* data_or_null(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.data_ptr<float>() : nullptr;
 }
 
 bool same_input(const Weight& weight, const SiteCodes& codes) {
