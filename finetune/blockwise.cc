@@ -93,6 +93,7 @@ class Walk {
   BlockwiseResult run() {
     BlockwiseResult result;
     result.training.eval.push_back(score(false));
+    check_start(result.training.eval[0]);
     if (options_.steps == 0 || result.training.eval[0].kl <= setup_.enough) return result;
     int done = 0;
     while (done < topology_.blocks && fs::exists(block_file(setup_.folder, done))) ++done;

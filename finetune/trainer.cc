@@ -45,7 +45,9 @@ class Run {
     if (load_state(file, state_, optimizer_)) {
       state_.result.resumed = state_.step;
     } else {
-      keep_best(evaluate_task(setup_, options_));
+      const CurvePoint start = evaluate_task(setup_, options_);
+      check_start(start);
+      keep_best(start);
       if (setup_.worth_training && !setup_.worth_training(state_.result.eval[0])) return finish();
       save();
     }
@@ -230,6 +232,13 @@ class Run {
 };
 
 }  // namespace
+
+void check_start(const CurvePoint& start) {
+  if (std::isfinite(start.loss) && std::isfinite(start.kl)) return;
+  throw Error(fmt::format("loss {} and KL {} before the first step", start.loss, start.kl),
+              "finite numbers",
+              "check that the model answers (octet eval), or train with --precision float32");
+}
 
 TrainResult train(const TrainSetup& setup, const TrainerOptions& options, Context& context) {
   check_trainer(options);

@@ -44,6 +44,8 @@ nlohmann::json to_json(const TrainResult& result);
 /// Means of `sums` behind `step`.
 CurvePoint mean_of(const LossSums& sums, int64_t step);
 OptimizerOptions optimizer_options(const TrainerOptions& options);
+/// Error where the scores before the first step are no numbers: then nothing can get better.
+void check_start(const CurvePoint& start);
 /// UsageError for options out of range.
 void check_trainer(const TrainerOptions& options);
 

@@ -136,6 +136,16 @@ bool Executor::fuse_on_gpu(Id site, const at::Tensor& x) const {
 #endif
 }
 
+#ifdef OCTET_HAS_CUDA
+namespace {
+/// Whether x + delta is of x's type and shape, and delta one that kernels read.
+bool adds_into(const at::Tensor& x, const at::Tensor& delta) {
+  return has_cuda_kernel(delta) && delta.sizes() == x.sizes() &&
+         at::result_type(x, delta) == x.scalar_type();
+}
+}  // namespace
+#endif
+
 at::Tensor Executor::real_rows(const at::Tensor& x) const {
   const at::Tensor flat = x.detach().reshape({-1, x.size(-1)});
   if (!tokens_.defined() || tokens_.numel() != flat.size(0)) return flat;
@@ -170,9 +180,11 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
     return {out.value, std::move(out)};
   }
 #ifdef OCTET_HAS_CUDA
-  if (fuse_on_gpu(info.reader, x) &&
-      (!delta.defined() || (has_cuda_kernel(delta) && delta.sizes() == x.sizes()))) {
-    CudaNormed made = cuda_norm({x, delta, weights.weight, weights.bias, info.eps, format, scale,
+  if (fuse_on_gpu(info.reader, x) && x.scalar_type() == weights.weight.scalar_type() &&
+      (!delta.defined() || adds_into(x, delta))) {
+    // Under autocast products are narrower than the sum they are added to.
+    const at::Tensor step = delta.defined() ? delta.to(x.scalar_type()) : delta;
+    CudaNormed made = cuda_norm({x, step, weights.weight, weights.bias, info.eps, format, scale,
                                  info.post || info.reader < 0 || keep_value(info.reader)});
     return {info.post ? made.out.value : made.sum, std::move(made.out)};
   }

@@ -126,6 +126,16 @@ TEST(Finetune, SaysThatNothingIsToBeWon) {
   EXPECT_TRUE(std::filesystem::exists(result.directory + "/model.safetensors"));
 }
 
+TEST(Finetune, RefusesAStartWithoutNumbers) {
+  CurvePoint start;
+  start.loss = 0.1, start.kl = 0.1;
+  check_start(start);
+  start.kl = NAN;
+  EXPECT_THROW(check_start(start), Error);
+  start.kl = 0.1, start.loss = INFINITY;
+  EXPECT_THROW(check_start(start), Error);
+}
+
 TEST(Finetune, TunesEverythingWhenToldTo) {
   Scene scene;
   FinetuneOptions options = scene.options("w4a16-g16", "out");
