@@ -12,6 +12,11 @@ struct GpuCase {
   const char *name, *scheme, *precision;
 };
 
+// Else the test's description would be the addresses of its strings, new in every run.
+void PrintTo(const GpuCase& c, std::ostream* out) {
+  *out << c.scheme << " in " << c.precision;
+}
+
 bool has_gpu() {
   try {
     open_device("cuda");
