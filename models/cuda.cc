@@ -84,18 +84,28 @@ bool has_cuda_kernel(const at::Tensor& x) {
 
 CudaNormed cuda_norm(const CudaNorm& in) {
   const int64_t k = in.x.size(-1), rows = in.x.numel() / k;
+  for (const at::Tensor& vector : {in.weight, in.bias}) {
+    if (vector.defined() && (vector.scalar_type() != in.x.scalar_type() || vector.numel() != k)) {
+      throw Error(
+          fmt::format("a norm's {} values of {} for rows of {} of {}", vector.numel(),
+                      c10::toString(vector.scalar_type()), k, c10::toString(in.x.scalar_type())),
+          "as many values of the rows' type", "this is a defect in octet: please report it");
+    }
+  }
+  // Under autocast products are narrower than the sum they are added to.
+  const at::Tensor delta = in.delta.defined() ? in.delta.to(in.x.scalar_type()) : in.delta;
   CudaNormed made;
-  made.sum = in.delta.defined() ? at::empty_like(in.x) : in.x;
-  void* sum = in.delta.defined() ? made.sum.data_ptr() : nullptr;
+  made.sum = delta.defined() ? at::empty_like(in.x) : in.x;
+  void* sum = delta.defined() ? made.sum.data_ptr() : nullptr;
   const cuda::RowTarget to =
       target(in.x, leading_sizes(in.x), k, in.format, in.input_scale, in.keep_value, made.out);
   const auto eps = static_cast<float>(in.eps);
   if (in.bias.defined()) {
-    cuda::layer_norm_rows(in.x.const_data_ptr(), given(in.delta), in.weight.const_data_ptr(),
+    cuda::layer_norm_rows(in.x.const_data_ptr(), given(delta), in.weight.const_data_ptr(),
                           in.bias.const_data_ptr(), eps, cuda_type(in.x), rows, k, sum, to,
                           current_cuda_stream());
   } else {
-    cuda::rms_norm_rows(in.x.const_data_ptr(), given(in.delta), in.weight.const_data_ptr(), eps,
+    cuda::rms_norm_rows(in.x.const_data_ptr(), given(delta), in.weight.const_data_ptr(), eps,
                         cuda_type(in.x), rows, k, sum, to, current_cuda_stream());
   }
   return made;

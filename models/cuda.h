@@ -16,7 +16,8 @@ void* current_cuda_stream();  ///< cudaStream_t of torch's current device
 /// x [rows, k] contiguous on the device -> out.q, and out.scale for kInt8Token.
 void cuda_quantize(const at::Tensor& x, Format format, Activation& out);
 
-/// What a fused producer reads and hands over. delta and bias may be undefined (no residual; RMS).
+/// What a fused producer reads and hands over. delta and bias may be undefined (no residual; RMS);
+/// weight and bias are of x's type (else octet::Error), delta is widened to it.
 struct CudaNorm {
   at::Tensor x, delta, weight, bias;
   double eps = 0;

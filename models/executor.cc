@@ -182,9 +182,7 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
 #ifdef OCTET_HAS_CUDA
   if (fuse_on_gpu(info.reader, x) && x.scalar_type() == weights.weight.scalar_type() &&
       (!delta.defined() || adds_into(x, delta))) {
-    // Under autocast products are narrower than the sum they are added to.
-    const at::Tensor step = delta.defined() ? delta.to(x.scalar_type()) : delta;
-    CudaNormed made = cuda_norm({x, step, weights.weight, weights.bias, info.eps, format, scale,
+    CudaNormed made = cuda_norm({x, delta, weights.weight, weights.bias, info.eps, format, scale,
                                  info.post || info.reader < 0 || keep_value(info.reader)});
     return {info.post ? made.out.value : made.sum, std::move(made.out)};
   }

@@ -16,12 +16,11 @@
 namespace octet {
 namespace {
 
-// Rows of weight widened at a time: enough to feed a GEMM, small beside any weight.
-constexpr int64_t kTileRows = 512;
-#ifdef OCTET_HAS_CUDA
-// Up to here widening weights in registers beats FP16 (docs/performance.md).
-constexpr int64_t kFewRows = 16;
-#endif
+// Rows of weight widened at a time: enough to feed a GEMM, small beside any weight; on a GPU, whose
+// GEMMs want wide tiles, what takes this many bytes.
+constexpr int64_t kTileRows = 512, kGpuTileBytes = int64_t{64} << 20;
+// Up to here INT4 is widened in registers (docs/performance.md).
+constexpr int64_t kFewInt4Rows = 64;
 
 at::Tensor token_rows(const at::Tensor& x) {
   return x.reshape({-1, x.size(-1)}).contiguous();
@@ -37,9 +36,11 @@ at::Tensor tiled_linear(const at::Tensor& x, int64_t n, const at::Tensor& bias,
                         RunCounters& counters,
                         const std::function<void(int64_t, int64_t, at::Tensor&)>& widen) {
   at::Tensor y = at::empty({x.size(0), n}, x.options());
-  at::Tensor tile = at::empty({std::min(kTileRows, n), x.size(1)}, x.options());
-  for (int64_t row = 0; row < n; row += kTileRows) {
-    const int64_t rows = std::min(kTileRows, n - row);
+  const int64_t row_bytes = x.size(1) * x.element_size();
+  const int64_t most = x.is_cpu() ? kTileRows : std::max(kTileRows, kGpuTileBytes / row_bytes);
+  at::Tensor tile = at::empty({std::min(most, n), x.size(1)}, x.options());
+  for (int64_t row = 0; row < n; row += most) {
+    const int64_t rows = std::min(most, n - row);
     at::Tensor part = tile.narrow(0, 0, rows), out = y.narrow(1, row, rows);
     widen(row, rows, part);
     note_tile(counters, rows);
@@ -119,7 +120,7 @@ at::Tensor PackedLinear::forward(const Activation& input) {
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
   at::Tensor y;
 #ifdef OCTET_HAS_CUDA
-  if (x.size(0) <= kFewRows) {
+  if (x.size(0) <= cuda::kFewRowsMost) {
     y = at::empty({x.size(0), n_}, x.options());
     cuda::w8a16_few_rows(x.data_ptr(), q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
                          bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(x), x.size(0), n_,
@@ -144,12 +145,16 @@ GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
     : context_(std::move(context)),
       n_(codes.q.size(0)),
       k_(codes.q.size(1)),
+      group_(k_ / codes.scale.size(1)),
       bits_(codes.bits),
       bias_(codes.bias) {
-  const int64_t group = k_ / codes.scale.size(1);
-  if (group % 2 == 0 && context_.device.is_cpu()) {
-    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, group,
+  if (group_ % 2 == 0 && context_.device.is_cpu()) {
+    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, group_,
                     bits_);
+    return;
+  }
+  if (bits_ == 4 && !context_.device.is_cpu()) {
+    pack_for_gpu(codes);
     return;
   }
   at::Tensor q = codes.q;
@@ -162,7 +167,36 @@ GroupedLinear::GroupedLinear(const SiteCodes& codes, LinearContext context)
   scale_ = codes.scale.to(context_.device);
 }
 
+void GroupedLinear::pack_for_gpu([[maybe_unused]] const SiteCodes& codes) {
+#ifdef OCTET_HAS_CUDA
+  const at::Tensor scale = codes.scale.to(context_.device), q = codes.q.to(context_.device);
+  const bool exact = at::equal(scale.to(context_.compute).to(at::kFloat), scale);
+  const auto options = scale.options();
+  q_ = at::empty({cuda::packed_w4_bytes(n_, k_)}, options.dtype(at::kByte));
+  scale_ = at::empty({cuda::packed_w4_scales(n_, k_, group_)},
+                     options.dtype(exact ? context_.compute : at::kFloat));
+  cuda::pack_w4(q.data_ptr<int8_t>(), scale.data_ptr<float>(), n_, k_, group_, cuda_type(scale_),
+                q_.data_ptr<uint8_t>(), scale_.data_ptr(), current_cuda_stream());
+#endif
+}
+
+at::Tensor GroupedLinear::few_rows(const at::Tensor& x) const {
+  at::Tensor y = at::empty({x.size(0), n_}, x.options());
+#ifdef OCTET_HAS_CUDA
+  cuda::w4a16_few_rows(x.data_ptr(), q_.data_ptr<uint8_t>(), scale_.data_ptr(), cuda_type(scale_),
+                       group_, bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(x),
+                       x.size(0), n_, k_, y.data_ptr(), current_cuda_stream(), true);
+#endif
+  return y;
+}
+
 void GroupedLinear::widen(int64_t row, int64_t rows, at::Tensor& out) const {
+#ifdef OCTET_HAS_CUDA
+  if (bits_ == 4 && !context_.device.is_cpu()) {
+    return cuda::unpack_w4(q_.data_ptr<uint8_t>(), scale_.data_ptr(), cuda_type(scale_), group_,
+                           row, rows, k_, cuda_type(out), out.data_ptr(), current_cuda_stream());
+  }
+#endif
   at::Tensor codes = q_.narrow(0, row, rows);
   if (bits_ == 4) {
     codes = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1);
@@ -177,6 +211,9 @@ at::Tensor GroupedLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
+  if (x.size(0) <= kFewInt4Rows && bits_ == 4 && !x.is_cpu()) {
+    return unflatten(few_rows(x), input.leading);
+  }
   const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) { widen(row, rows, out); };
   return unflatten(tiled_linear(x, n_, bias_, *context_.counters, tile), input.leading);
 }

@@ -99,12 +99,16 @@ class GroupedLinear : public Linear {
   uint64_t bytes() const override;
 
  private:
+  void pack_for_gpu(const SiteCodes& codes);
+  at::Tensor few_rows(const at::Tensor& x) const;
   void widen(int64_t row, int64_t rows, at::Tensor& out) const;
   LinearContext context_;
-  int64_t n_, k_;
+  int64_t n_, k_, group_;
   int bits_;
   std::optional<cpu::PackedWeights> packed_;  // CPU, groups of even size
-  at::Tensor q_;  // otherwise: int8 [n, k], or for 4 bits bytes [n, ceil(k/2)] of two codes + 8
+  // Otherwise: int8 [n, k]; for 4 bits bytes [n, ceil(k/2)] of two codes + 8, on a GPU as pack_w4
+  // (kernels/cuda/few_rows.h) lays codes and scales out.
+  at::Tensor q_;
   at::Tensor scale_, bias_;
 };
 

@@ -50,6 +50,16 @@ __device__ inline __nv_bfloat16 from_float<__nv_bfloat16>(float v) {
   return __float2bfloat16_rn(v);
 }
 
+/// Of the current device.
+inline int64_t device_attribute(cudaDeviceAttr attribute) {
+  int device = 0, value = 0;
+  if (cudaGetDevice(&device) != cudaSuccess) check_launch("cudaGetDevice");
+  if (cudaDeviceGetAttribute(&value, attribute, device) != cudaSuccess) {
+    check_launch("cudaDeviceGetAttribute");
+  }
+  return value;
+}
+
 /// Lets the next kernel of the stream begin if it was launched to overlap, then waits until what
 /// ran before this one has ended, if this one was. Nothing that other kernels write may be read,
 /// and nothing written, before.

@@ -109,25 +109,25 @@ struct MaskBeyond {
 template <typename From, typename To>
 struct FakeQuantRows {
   using T = From;
+  static constexpr bool kAnyCut = false;
+  static constexpr int kMatrices = 1;
   const From* x;
   int64_t k;
   To* out;
   float* scale;
 
-  template <bool kWarp>
-  __device__ void row(int64_t r) const {
-    Vec8<From> held[kVectors];
+  template <typename C>
+  __device__ void load(int64_t r, Vec8<From>* held) const {
+    load_row<C>(x + r * k, k, held);
+  }
+  template <typename C>
+  __device__ void row(int64_t r, const Vec8<From>* held, Exchange& exchange) const {
+    const float s = scale_of_row<C>(held, k, exchange);
+    if (scale != nullptr && C::leads_row()) scale[r] = s;
+    const Coder<false, From> coder(s);
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t j = column<kWarp>(v);
-      if (j < k) held[v] = load8(x + r * k + j);
-    }
-    const float s = scale_of_row<kWarp>(held, k);
-    if (scale != nullptr && leads_row<kWarp>()) scale[r] = s;
-    const Coder coder(s);
-#pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t j = column<kWarp>(v);
+    for (int v = 0; v < C::kVectors; ++v) {
+      const int j = C::column(v);
       if (j >= k) continue;
       float wide[8], y[8];
       widen8(held[v], wide);
@@ -136,12 +136,12 @@ struct FakeQuantRows {
     }
   }
 
-  __device__ void elements(int64_t r) const {
+  __device__ void elements(int64_t r, Exchange& exchange) const {
     unsigned top = 0;
     for (int64_t j = threadIdx.x; j < k; j += blockDim.x) {
       top = max(top, __float_as_uint(to_float(x[r * k + j])) & 0x7fffffffu);
     }
-    const float s = scale_of(row_max<false>(top));
+    const float s = scale_of(row_max<Elements>(top, exchange));
     if (scale != nullptr && threadIdx.x == 0) scale[r] = s;
     for (int64_t j = threadIdx.x; j < k; j += blockDim.x) {
       out[r * k + j] =
@@ -161,7 +161,7 @@ struct FakeQuantTensor {
   __device__ void apply(int64_t i, const Raw& raw) const {
     float wide[8], y[8];
     widen8(raw, wide);
-    Coder(__ldg(scale)).values(wide, y);
+    Coder<true, From>(__ldg(scale)).values(wide, y);
     store8(out + i, narrow8<To>(y));
   }
   __device__ void one(int64_t i) const {

@@ -35,6 +35,11 @@ int64_t packed_w4_scales(int64_t n, int64_t k, int64_t group);
 void pack_w4(const int8_t* codes, const float* scale, int64_t n, int64_t k, int64_t group,
              Type scale_type, uint8_t* packed, void* packed_scale, void* stream);
 
+/// out[rows, k] of type `type`, aligned to 16 bytes: the values scale * code of the rows from
+/// `first` on, rounded once; packed aligned to 16 bytes.
+void unpack_w4(const uint8_t* packed, const void* packed_scale, Type scale_type, int64_t group,
+               int64_t first, int64_t rows, int64_t k, Type type, void* out, void* stream);
+
 /// y[m, n] = sum over k of scale[n, k / group] * code[n, k] * x[m, k], + bias[n]; what pack_w4
 /// wrote, scale_type float32 or `type` (else octet::Error). Codes times x are summed in float32
 /// over 32 neighbouring k, those sums times their scale likewise. Fast where T is a 16-bit type, k

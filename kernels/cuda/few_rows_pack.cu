@@ -4,6 +4,7 @@
 // + 8 is nibble 4 (i % 2) + i / 2 of its word for its place i, so that one mask takes two
 // neighbours. Packed scales: [n / 16][padded k / group][8][2], rows g and g + 8 side by side.
 #include "kernels/cuda/few_rows.cuh"
+#include "kernels/cuda/vec8.cuh"
 
 namespace octet::cuda {
 namespace {
@@ -37,6 +38,40 @@ __global__ void pack_scales_kernel(const float* scale, int64_t n, int64_t groups
   }
 }
 
+/// Rows `first` on as values; a thread has the four words of a lane.
+template <typename T, typename S>
+__global__ void unpack_kernel(const uint4* words, const S* scales, int64_t group, int64_t first,
+                              int64_t rows, int64_t k, T* out) {
+  const int64_t stride = int64_t{gridDim.x} * kThreads;
+  const int64_t blocks = (k + kBlock - 1) / kBlock, groups = (blocks * kBlock + group - 1) / group;
+  const int64_t begin = first / kTileColumns * blocks * (2 * 32);
+  const int64_t end = (first + rows + kTileColumns - 1) / kTileColumns * blocks * (2 * 32);
+  for (int64_t i = begin + blockIdx.x * int64_t{kThreads} + threadIdx.x; i < end; i += stride) {
+    const int64_t lane = i % 32, half = i / 32 % 2, block = i / 64 % blocks, tile = i / 64 / blocks;
+    const int64_t row = tile * kTileColumns + half * 8 + lane / 4;
+    if (row < first || row >= first + rows) continue;
+    const uint4 word = words[i];
+    const uint32_t parts[kUnits] = {word.x, word.y, word.z, word.w};
+#pragma unroll
+    for (int u = 0; u < kUnits; ++u) {
+      const int64_t j = block * kBlock + u * kUnit + lane % 4 * 8;
+      T* const to = out + (row - first) * k + j;
+      float values[8];
+#pragma unroll
+      for (int c = 0; c < 8; ++c) {
+        const int code = static_cast<int>(parts[u] >> (4 * (c % 2 * 4 + c / 2)) & 15) - 8;
+        const int64_t at = ((tile * groups + (j + c) / group) * 8 + lane / 4) * 2 + half;
+        values[c] = j + c < k ? __fmul_rn(to_float(scales[at]), static_cast<float>(code)) : 0.0f;
+      }
+      if (k % 8 == 0) {
+        if (j < k) store8(to, narrow8<T>(values));
+      } else {
+        for (int c = 0; c < 8 && j + c < k; ++c) to[c] = from_float<T>(values[c]);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 int64_t packed_w4_bytes(int64_t n, int64_t k) {
@@ -60,6 +95,23 @@ void pack_w4(const int8_t* codes, const float* scale, int64_t n, int64_t k, int6
         static_cast<S*>(packed_scale));
   });
   check_launch("pack_w4");
+}
+
+void unpack_w4(const uint8_t* packed, const void* packed_scale, Type scale_type, int64_t group,
+               int64_t first, int64_t rows, int64_t k, Type type, void* out, void* stream) {
+  if (rows <= 0 || k <= 0) return;
+  const int64_t lanes = 64 * ceil_div(k, kBlock) * (ceil_div(rows, kTileColumns) + 1);
+  const unsigned blocks = blocks_for(ceil_div(lanes, kThreads));
+  with_type(type, [&](auto zero) {
+    with_type(scale_type, [&](auto scale_zero) {
+      using T = decltype(zero);
+      using S = decltype(scale_zero);
+      unpack_kernel<<<blocks, kThreads, 0, as_stream(stream)>>>(
+          reinterpret_cast<const uint4*>(packed), static_cast<const S*>(packed_scale), group, first,
+          rows, k, static_cast<T*>(out));
+    });
+  });
+  check_launch("unpack_w4");
 }
 
 }  // namespace octet::cuda

@@ -1,5 +1,6 @@
 // INT4 weights and 16-bit float activations, few rows. Layout: few_rows_pack.cu.
 #include "kernels/cuda/few_rows.cuh"
+#include "kernels/cuda/widen.cuh"
 
 namespace octet::cuda {
 namespace {
@@ -31,48 +32,6 @@ __device__ Pair<S> load_pair(const Pair<S>* p) {
     v.bits = __ldg(&p->bits);
   }
   return v;
-}
-
-template <typename V>
-__device__ uint32_t bits_of(V v) {
-  return *reinterpret_cast<uint32_t*>(&v);
-}
-template <typename V>
-__device__ V as(uint32_t bits) {
-  return *reinterpret_cast<V*>(&bits);
-}
-
-/// (bits & mask) | base in one instruction; written in C++ it becomes two, of one constant each.
-__device__ uint32_t masked_or(uint32_t bits, uint32_t mask, uint32_t base) {
-  uint32_t v;
-  asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(v) : "r"(bits), "r"(mask), "r"(base));
-  return v;
-}
-
-/// The 8 codes of a word, exact: pairs (0, 1) .. (6, 7). 0x6400 is the half 1024, whose last bits
-/// count ones; nibbles 4 bits further up count 16ths of a multiplied-out 64.
-__device__ void widen(__half, uint32_t word, uint32_t (&pairs)[4]) {
-  const __half2 base = __floats2half2_rn(1032.0f, 1032.0f);
-  const __half2 sixteenth = __floats2half2_rn(0.0625f, 0.0625f);
-  const __half2 rest = __floats2half2_rn(-72.0f, -72.0f);
-#pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const uint32_t part = word >> 8 * i;
-    const uint32_t first = masked_or(part, 0x000f000fu, 0x64006400u);
-    const uint32_t second = masked_or(part, 0x00f000f0u, 0x64006400u);
-    pairs[2 * i] = bits_of(__hsub2(as<__half2>(first), base));
-    pairs[2 * i + 1] = bits_of(__hfma2(as<__half2>(second), sixteenth, rest));
-  }
-}
-
-/// 0x4300 is the bfloat16 128, whose last bits count ones.
-__device__ void widen(__nv_bfloat16, uint32_t word, uint32_t (&pairs)[4]) {
-  const __nv_bfloat162 base = __floats2bfloat162_rn(136.0f, 136.0f);
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const uint32_t bits = masked_or(word >> 4 * i, 0x000f000fu, 0x43004300u);
-    pairs[i] = bits_of(__hsub2(as<__nv_bfloat162>(bits), base));
-  }
 }
 
 template <typename T>

@@ -1,33 +1,10 @@
 // INT8 weights and 16-bit float activations, few rows: codes are widened in registers, exactly.
 #include "kernels/cuda/few_rows.cuh"
+#include "kernels/cuda/gemm/w8a16_ring.h"
+#include "kernels/cuda/widen.cuh"
 
 namespace octet::cuda {
 namespace {
-
-__device__ uint32_t bits_of(__half2 v) {
-  return *reinterpret_cast<uint32_t*>(&v);
-}
-__device__ uint32_t bits_of(__nv_bfloat162 v) {
-  return *reinterpret_cast<uint32_t*>(&v);
-}
-
-/// Codes 0 and 1 of four for `high` false, 2 and 3 for true. A code with its top bit flipped is
-/// code
-/// + 128, and as the low byte of 0x6400 the half 1024 + 128 + code.
-__device__ uint32_t widen(__half, uint32_t codes, bool high) {
-  const uint32_t bits = __byte_perm(codes ^ 0x80808080u, 0x64646464u, high ? 0x4342 : 0x4140);
-  const __half2 v = *reinterpret_cast<const __half2*>(&bits);
-  return bits_of(__hsub2(v, __floats2half2_rn(1152.0f, 1152.0f)));
-}
-
-/// bfloat16 holds 7 bits behind 0x4300 (128): the low 7 bits of a code give 128 + (code mod 128),
-/// and its sign bit turns the 128 to be subtracted into 256.
-__device__ uint32_t widen(__nv_bfloat16, uint32_t codes, bool high) {
-  const uint32_t bits = __byte_perm(codes, 0x43434343u, high ? 0x4342 : 0x4140);
-  const uint32_t size = bits & 0xff7fff7fu, offset = bits & 0xff80ff80u;
-  return bits_of(__hsub2(*reinterpret_cast<const __nv_bfloat162*>(&size),
-                         *reinterpret_cast<const __nv_bfloat162*>(&offset)));
-}
 
 template <typename T>
 struct WidenOp {
@@ -69,6 +46,9 @@ void w8a16_few_rows(const void* x, const int8_t* w, const float* scale, const vo
   if (type == Type::kF32 || k % 16 != 0 || !is_aligned(x) || !is_aligned(w)) {
     return w8a16_plain(x, w, scale, bias, type, m, n, k, y, stream);
   }
+#ifdef OCTET_SM90_GEMM
+  if (w8a16_ring(x, w, scale, bias, type, m, n, k, y, stream, overlap)) return;
+#endif
   const Output out{nullptr, false, scale, bias, type, m, n, y};
   with_type(type, [&](auto zero) {
     using T = decltype(zero);

@@ -22,27 +22,32 @@ struct Normalize {
 template <typename Element, bool kRms>
 struct NormRows {
   using T = Element;
+  static constexpr bool kAnyCut = false;
+  static constexpr int kMatrices = 1;
   const T *x, *delta, *weight, *bias;
   float eps;
   int64_t k;
   T* sum;
   RowTarget to;
 
-  template <bool kWarp>
-  __device__ void row(int64_t r) const {
-    Vec8<T> held[kVectors];
-    load_sums<kWarp>(r, held);
-    const Normalize<T, kRms> norm = statistics<kWarp>(held);
+  template <typename C>
+  __device__ void load(int64_t r, Vec8<T>* held) const {
+    load_row<C>(x + r * k, k, held);
+  }
+  template <typename C>
+  __device__ void row(int64_t r, Vec8<T>* held, Exchange& exchange) const {
+    if (delta != nullptr) add_delta<C>(r, held);
+    if (sum != nullptr) store_row<C>(sum + r * k, k, held);
+    const Normalize<T, kRms> norm = statistics<C>(held, exchange);
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t j = column<kWarp>(v);
-      if (j >= k) continue;
-      held[v] = normed(norm, held[v], load8_constant(weight + j), j);
+    for (int v = 0; v < C::kVectors; ++v) {
+      const int j = C::column(v);
+      if (j < k) held[v] = normed(norm, held[v], load8_constant(weight + j), j);
     }
-    finish_row<kWarp>(held, r, k, to);
+    finish_row<C>(held, r, k, to, exchange);
   }
 
-  __device__ void elements(int64_t r) const {
+  __device__ void elements(int64_t r, Exchange& exchange) const {
     for (int64_t j = threadIdx.x; sum != nullptr && j < k; j += blockDim.x) {
       sum[r * k + j] = from_float<T>(added(r, j));
     }
@@ -50,17 +55,17 @@ struct NormRows {
       return sum != nullptr ? to_float(sum[r * k + j]) : added(r, j);
     };
     Normalize<T, kRms> norm{0, 0};
-    if constexpr (!kRms) norm.mean = mean_of(wide);
-    norm.inverse = rsqrtf(mean_of([&](int64_t j) {
-                            const float off = wide(j) - norm.mean;
-                            return off * off;
-                          }) +
-                          eps);
+    if constexpr (!kRms) norm.mean = mean_of(wide, exchange);
+    const auto square = [&](int64_t j) {
+      const float off = wide(j) - norm.mean;
+      return off * off;
+    };
+    norm.inverse = rsqrtf(mean_of(square, exchange) + eps);
     finish_elements<T>(
         [&](int64_t j) {
           return norm(wide(j), to_float(weight[j]), kRms ? 0.0f : to_float(bias[j]));
         },
-        r, k, to);
+        r, k, to, exchange);
   }
 
  private:
@@ -92,35 +97,19 @@ struct NormRows {
   }
 
   template <typename Term>
-  __device__ float mean_of(const Term& term) const {
+  __device__ float mean_of(const Term& term, Exchange& exchange) const {
     float own = 0;
     for (int64_t j = threadIdx.x; j < k; j += blockDim.x) own += term(j);
-    return row_sum<false>(own) * (1.0f / static_cast<float>(k));
+    return row_sum<Elements>(own, exchange) * (1.0f / static_cast<float>(k));
   }
 
-  template <bool kWarp>
-  __device__ void load_sums(int64_t r, Vec8<T> (&held)[kVectors]) const {
+  template <typename C>
+  __device__ void add_delta(int64_t r, Vec8<T>* held) const {
+    Vec8<T> other[C::kVectors];
+    load_row<C>(delta + r * k, k, other);
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t j = column<kWarp>(v);
-      if (j < k) held[v] = load8(x + r * k + j);
-    }
-    if (delta != nullptr) {
-      Vec8<T> other[kVectors];
-#pragma unroll
-      for (int v = 0; v < kVectors; ++v) {
-        const int64_t j = column<kWarp>(v);
-        if (j < k) other[v] = load8(delta + r * k + j);
-      }
-#pragma unroll
-      for (int v = 0; v < kVectors; ++v) {
-        if (column<kWarp>(v) < k) held[v] = plus(held[v], other[v]);
-      }
-    }
-#pragma unroll
-    for (int v = 0; sum != nullptr && v < kVectors; ++v) {
-      const int64_t j = column<kWarp>(v);
-      if (j < k) store8(sum + r * k + j, held[v]);
+    for (int v = 0; v < C::kVectors; ++v) {
+      if (C::column(v) < k) held[v] = plus(held[v], other[v]);
     }
   }
 
@@ -133,28 +122,61 @@ struct NormRows {
     return narrow8<T>(left);
   }
 
-  template <bool kWarp>
-  __device__ Normalize<T, kRms> statistics(const Vec8<T> (&held)[kVectors]) const {
+  template <typename C>
+  __device__ Normalize<T, kRms> statistics(const Vec8<T>* held, Exchange& exchange) const {
     const float part = 1.0f / static_cast<float>(k);
     Normalize<T, kRms> norm{0, 0};
-    if constexpr (!kRms) norm.mean = row_sum<kWarp>(thread_sum<kWarp>(held, 0, false)) * part;
-    const float squares = row_sum<kWarp>(thread_sum<kWarp>(held, norm.mean, true));
+    float squares;
+    if constexpr (kRms) {
+      squares = row_sum<C>(thread_sum<C, true>(held, 0), exchange);
+    } else {
+      squares = deviations<C>(held, part, &norm.mean, exchange);
+    }
     norm.inverse = rsqrtf(squares * part + eps);
     return norm;
   }
 
-  template <bool kWarp>
-  __device__ float thread_sum(const Vec8<T> (&held)[kVectors], float mean, bool squared) const {
+  struct Share {
+    float count, mean, squares;  ///< a warp's: squares of deviations from its own mean
+  };
+
+  /// The mean, and the sum of squared deviations from it: those of the warps about their own means,
+  /// which meet in one exchange (Chan et al. 1979), so no digits cancel.
+  template <typename C>
+  __device__ float deviations(const Vec8<T>* held, float part, float* mean,
+                              Exchange& exchange) const {
+    unsigned own = 0;
+#pragma unroll
+    for (int v = 0; v < C::kVectors; ++v) own += C::column(v) < k ? 8 : 0;
+    Share share;
+    share.count = static_cast<float>(__reduce_add_sync(~0u, own));
+    share.mean = __fdividef(warp_sum(thread_sum<C, false>(held, 0)), share.count);
+    share.squares = warp_sum(thread_sum<C, true>(held, share.mean));
+    *mean = share.mean;
+    if constexpr (C::kWarp) return share.squares;
+    const Share* of_warp = exchange.all(share);
+    float sum = 0, squares = 0;
+    for (unsigned i = 0; i < blockDim.x / 32; ++i) sum += of_warp[i].count * of_warp[i].mean;
+    *mean = sum * part;
+    for (unsigned i = 0; i < blockDim.x / 32; ++i) {
+      const float off = of_warp[i].mean - *mean;
+      squares += of_warp[i].squares + of_warp[i].count * (off * off);
+    }
+    return squares;
+  }
+
+  template <typename C, bool kSquared>
+  __device__ float thread_sum(const Vec8<T>* held, float mean) const {
     float own[2] = {0, 0};
 #pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      if (column<kWarp>(v) >= k) continue;
+    for (int v = 0; v < C::kVectors; ++v) {
+      if (C::column(v) >= k) continue;
       float wide[8];
       widen8(held[v], wide);
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const float off = wide[i] - mean;
-        own[i % 2] += squared ? off * off : off;
+        own[i % 2] += kSquared ? off * off : off;
       }
     }
     return own[0] + own[1];

@@ -7,22 +7,22 @@ namespace {
 template <typename Element>
 struct QuantizeRows {
   using T = Element;
+  static constexpr bool kAnyCut = true;
+  static constexpr int kMatrices = 1;
   const T* x;
   int64_t k;
   RowTarget to;
 
-  template <bool kWarp>
-  __device__ void row(int64_t r) const {
-    Vec8<T> held[kVectors];
-#pragma unroll
-    for (int v = 0; v < kVectors; ++v) {
-      const int64_t j = column<kWarp>(v);
-      if (j < k) held[v] = load8(x + r * k + j);
-    }
-    finish_row<kWarp>(held, r, k, to);
+  template <typename C>
+  __device__ void load(int64_t r, Vec8<T>* held) const {
+    load_row<C>(x + r * k, k, held);
   }
-  __device__ void elements(int64_t r) const {
-    finish_elements<T>([&](int64_t j) { return to_float(x[r * k + j]); }, r, k, to);
+  template <typename C>
+  __device__ void row(int64_t r, const Vec8<T>* held, Exchange& exchange) const {
+    finish_row<C>(held, r, k, to, exchange);
+  }
+  __device__ void elements(int64_t r, Exchange& exchange) const {
+    finish_elements<T>([&](int64_t j) { return to_float(x[r * k + j]); }, r, k, to, exchange);
   }
 };
 
@@ -37,7 +37,7 @@ struct QuantizeTensor {
   __device__ void apply(int64_t i, const Raw& raw) const {
     float v[8];
     widen8(raw, v);
-    *reinterpret_cast<uint2*>(q + i) = Coder(__ldg(scale)).codes(v);
+    *reinterpret_cast<uint2*>(q + i) = Coder<true, T>(__ldg(scale)).codes(v);
   }
   __device__ void one(int64_t i) const { q[i] = code(to_float(x[i]), *scale); }
 };

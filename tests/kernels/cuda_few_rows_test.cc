@@ -16,11 +16,11 @@ namespace {
 struct Size {
   int64_t n, k;
 };
-/// The fast paths with whole and broken tiles, one and two tiles of weights a block, 4 and 8 warps;
-/// then what only the plain kernels take.
-const Size kSizes[] = {{16, 64},    {1, 16},    {37, 576},  {48, 4096},   {100, 1056},
-                       {2050, 320}, {33, 160},  {17, 2080}, {40, 12'832}, {5, 1},
-                       {21, 15},    {19, 1000}, {3, 33}};
+/// The fast paths with whole and broken tiles, one and two tiles of weights a block, 4 and 8 warps,
+/// rings that turn and tiles of 128 rows; then what only the plain kernels take.
+const Size kSizes[] = {{16, 64},     {1, 16},   {37, 576},  {48, 4096},   {100, 1056},
+                       {2050, 320},  {33, 160}, {17, 2080}, {40, 12'832}, {208, 1040},
+                       {17'000, 80}, {5, 1},    {21, 15},   {19, 1000},   {3, 33}};
 const int64_t kRows[] = {1, 2, 7, 8, 9, 16, 17, 33, 64};
 
 std::vector<int8_t> codes(int64_t count, uint64_t seed, int low, int high) {
@@ -164,24 +164,53 @@ TEST_P(FewRowsGpu, Int4) {
   }
 }
 
+TEST_P(FewRowsGpu, Int4Unpacked) {
+  for (const auto& [n, k, group] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{
+           {40, 256, 128}, {33, 200, 40}, {17, 131, 131}}) {
+    const int64_t groups = (k + group - 1) / group;
+    const std::vector<int8_t> w = codes(n * k, 2, -8, 7);
+    const std::vector<float> scale = scales(n * groups);
+    const OnDevice<int8_t> dw(w);
+    const OnDevice<float> dscale(scale);
+    const OnDevice<uint8_t> packed(std::vector<uint8_t>(packed_w4_bytes(n, k)));
+    const OnDevice<float> packed_scale(std::vector<float>(packed_w4_scales(n, k, group)));
+    pack_w4(dw.get(), dscale.get(), n, k, group, Type::kF32, packed.get(), packed_scale.get(),
+            nullptr);
+    for (const auto& [first, rows] :
+         std::vector<std::pair<int64_t, int64_t>>{{0, n}, {0, 5}, {7, 10}, {16, n - 16}}) {
+      const OnDevice<uint8_t> out(room_for(rows * k));
+      unpack_w4(packed.get(), packed_scale.get(), Type::kF32, group, first, rows, k, GetParam(),
+                out.get(), nullptr);
+      const std::vector<float> got = decode(out.host(), GetParam());
+      for (int64_t i = 0; i < rows * k; ++i) {
+        const int64_t row = first + i / k, j = i % k;
+        const float value = scale[row * groups + j / group] * static_cast<float>(w[row * k + j]);
+        ASSERT_EQ(got[i], rounded({value}, GetParam())[0])
+            << n << " " << k << " " << row << " " << j;
+      }
+    }
+  }
+}
+
 /// Inf and NaN reach the tokens they stand in and no other, also where k and m are padded.
 TEST_P(FewRowsGpu, NotFiniteStaysInItsToken) {
-  for (int64_t m : {3, 12}) {
-    const int64_t n = 20, k = 96;
+  for (const auto& [m, n, group] : std::vector<std::tuple<int64_t, int64_t, int64_t>>{
+           {3, 20, 32}, {12, 20, 32}, {12, 24, 128}}) {
+    const int64_t k = 96, groups = (k + group - 1) / group;
     std::vector<float> x(m * k, 1.0f);
     x[1 * k + 95] = kInf;
     x[2 * k] = std::numeric_limits<float>::quiet_NaN();
     const std::vector<int8_t> w(n * k, 1);
     const OnDevice<int8_t> dw(w);
-    const OnDevice<float> dscale(std::vector<float>(n * 3, 1.0f));
+    const OnDevice<float> dscale(std::vector<float>(n * groups, 1.0f));
     const OnDevice<uint8_t> dx(encode(x, GetParam())), dy(room_for(m * n));
     const OnDevice<uint8_t> packed(std::vector<uint8_t>(packed_w4_bytes(n, k)));
-    const OnDevice<float> packed_scale(std::vector<float>(packed_w4_scales(n, k, 32)));
-    pack_w4(dw.get(), dscale.get(), n, k, 32, Type::kF32, packed.get(), packed_scale.get(),
+    const OnDevice<float> packed_scale(std::vector<float>(packed_w4_scales(n, k, group)));
+    pack_w4(dw.get(), dscale.get(), n, k, group, Type::kF32, packed.get(), packed_scale.get(),
             nullptr);
     for (bool int4 : {false, true}) {
       if (int4) {
-        w4a16_few_rows(dx.get(), packed.get(), packed_scale.get(), Type::kF32, 32, nullptr,
+        w4a16_few_rows(dx.get(), packed.get(), packed_scale.get(), Type::kF32, group, nullptr,
                        GetParam(), m, n, k, dy.get(), nullptr);
       } else {
         w8a16_few_rows(dx.get(), dw.get(), dscale.get(), nullptr, GetParam(), m, n, k, dy.get(),

@@ -159,22 +159,54 @@ TEST_P(RowsGpu, NormInPlace) {
   }
 }
 
-/// A row's bits do not depend on the rows beside it.
+/// A row's bits do not depend on the rows beside it, nor on how many its warp or block has.
 TEST_P(RowsGpu, RowsAreAlone) {
-  for (int64_t k : {64, 2048}) {
-    const int64_t rows = 33;
+  for (const auto& [rows, k] :
+       std::vector<std::pair<int64_t, int64_t>>{{33, 64}, {20'000, 64}, {33, 2048}, {3000, 2048}}) {
     const std::vector<float> x = normals(rows * k, 1);
     const OnDevice<uint8_t> dx(encode(x, GetParam())), dw(encode(normals(k, 3), GetParam())),
         all(room_for(rows * k)), one(room_for(k));
-    const auto run = [&](const uint8_t* from, int64_t count, uint8_t* to) {
-      rms_norm_rows(from, nullptr, dw.get(), kEps, GetParam(), count, k, nullptr,
-                    {nullptr, nullptr, false, to}, nullptr);
-    };
-    run(dx.get(), rows, all.get());
-    const int64_t offset = (rows - 1) * k * static_cast<int64_t>(bytes_of(GetParam()));
-    run(dx.get() + offset, 1, one.get());
-    const std::vector<uint8_t> whole = all.host();
-    EXPECT_EQ(std::vector<uint8_t>(whole.begin() + offset, whole.end()), one.host());
+    for (bool rms : {true, false}) {
+      const auto run = [&](const uint8_t* from, int64_t count, uint8_t* to) {
+        const RowTarget target{nullptr, nullptr, false, to};
+        if (rms) {
+          rms_norm_rows(from, nullptr, dw.get(), kEps, GetParam(), count, k, nullptr, target,
+                        nullptr);
+        } else {
+          layer_norm_rows(from, nullptr, dw.get(), dw.get(), kEps, GetParam(), count, k, nullptr,
+                          target, nullptr);
+        }
+      };
+      run(dx.get(), rows, all.get());
+      const std::vector<uint8_t> whole = all.host();
+      for (int64_t r : {rows / 2, rows - 1}) {
+        const auto row = k * static_cast<int64_t>(bytes_of(GetParam()));
+        run(dx.get() + r * row, 1, one.get());
+        EXPECT_EQ(std::vector<uint8_t>(whole.begin() + r * row, whole.begin() + (r + 1) * row),
+                  one.host());
+      }
+    }
+  }
+}
+
+/// A mean far beyond the deviations costs LayerNorm no digits but those the mean itself lacks.
+TEST_P(RowsGpu, LayerNormFarFromZero) {
+  for (int64_t k : {40, 1032, 4096, 4100}) {
+    std::vector<float> x = normals(k, k);
+    for (float& v : x) v += 1000.0f;
+    x = held(x);
+    const std::vector<float> weight(k, 1.0f), bias(k, 0.0f);
+    const OnDevice<uint8_t> dx(encode(x, GetParam())), dw(encode(weight, GetParam())),
+        db(encode(bias, GetParam())), dy(room_for(k));
+    layer_norm_rows(dx.get(), nullptr, dw.get(), db.get(), kEps, GetParam(), 1, k, nullptr,
+                    {nullptr, nullptr, false, dy.get()}, nullptr);
+    const std::vector<float> y = decode(dy.host(), GetParam());
+    const std::vector<double> expected = norm(x.data(), weight, bias, false);
+    for (int64_t j = 0; j < k; ++j) {
+      const double bound =
+          std::abs(expected[j]) * 1.01 * half_ulp(GetParam()) + 1000 * 32 * 0x1p-24;
+      ASSERT_NEAR(y[j], expected[j], bound) << j << " of " << k;
+    }
   }
 }
 

@@ -22,8 +22,18 @@ INSTANTIATE_TEST_SUITE_P(Types, KernelsGpu, testing::Values(Type::kF32, Type::kF
                          [](const auto& info) { return name_of(info.param); });
 
 TEST_P(KernelsGpu, QuantizeRows) {
+  std::vector<std::pair<int64_t, int64_t>> shapes;
   for (int64_t k : {1, 2, 31, 32, 33, 257, 576, 1024, 1032, 4096, 14336, 16392, 32768, 32776}) {
-    const int64_t rows = 9;
+    shapes.emplace_back(9, k);
+  }
+  // Rows enough for other cuts, and for more than one to a warp or block.
+  for (const auto& shape : {std::pair<int64_t, int64_t>{140, 576}, {140, 4096}, {140, 14336}}) {
+    shapes.push_back(shape);
+  }
+  for (const auto& shape : {std::pair<int64_t, int64_t>{20'000, 64}, {3000, 1032}, {530, 8200}}) {
+    shapes.push_back(shape);
+  }
+  for (const auto& [rows, k] : shapes) {
     std::vector<float> x = normals(rows * k, k);
     std::fill_n(x.begin() + k, k, 0.0f);
     x[3 * k] = kNan;
@@ -31,7 +41,11 @@ TEST_P(KernelsGpu, QuantizeRows) {
     // Whole codes and a half: every element is near a tie.
     for (int64_t j = 0; j < k; ++j) x[5 * k + j] = static_cast<float>(j % 127) + 0.5f;
     x[5 * k] = 127.0f;
-    for (int64_t j = 0; j < k; ++j) x[6 * k + j] *= 1e-36f;
+    for (int64_t j = 0; j < k; ++j) {
+      x[6 * k + j] *= 1e-36f;
+      x[7 * k + j] = static_cast<float>(j % 256) * 0x1p-149f;  // 255 / 2 is a tie beyond the codes
+      x[8 * k + j] *= 1e33f;
+    }
     const OnDevice<uint8_t> dx(encode(x, GetParam()));
     const OnDevice<int8_t> dq(std::vector<int8_t>(rows * k, 99));
     const OnDevice<float> ds(std::vector<float>(rows, 99.0f));
@@ -39,7 +53,7 @@ TEST_P(KernelsGpu, QuantizeRows) {
     std::vector<int8_t> q(rows * k);
     std::vector<float> s(rows);
     reference::quantize_rows(rounded(x, GetParam()).data(), rows, k, q.data(), s.data());
-    EXPECT_EQ(dq.host(), q);
+    EXPECT_TRUE(dq.host() == q) << rows << " x " << k;
     const std::vector<float> scale = ds.host();
     for (int64_t r = 0; r < rows; ++r) {
       EXPECT_TRUE(std::isnan(s[r]) ? std::isnan(scale[r]) : scale[r] == s[r]) << r;
@@ -54,8 +68,9 @@ TEST_P(KernelsGpu, QuantizeTensor) {
     if (count > 1) x[1] = -kInf, x[2] = kNan;
     const OnDevice<uint8_t> dx(encode(x, GetParam()));
     const std::vector<float> held = rounded(x, GetParam());
-    // Many exact halves; an ordinary scale; one without a normal reciprocal; none.
-    for (float scale : {0.015625f, 0.0123f, 0x1p-130f, kNan}) {
+    // Many exact halves; ordinary scales; some without a normal reciprocal; none.
+    for (float scale :
+         {0.015625f, 0.0123f, -0.0123f, 0x1p-130f, 0x1p-149f, 1e36f, 0.0f, kInf, kNan}) {
       const OnDevice<int8_t> dq(std::vector<int8_t>(count, 99));
       const OnDevice<float> ds(std::vector<float>{scale});
       quantize_tensor(dx.get(), GetParam(), count, ds.get(), dq.get(), nullptr);
@@ -183,12 +198,16 @@ TEST_P(KernelsGpu, ChannelAbsmax) {
 }
 
 TEST_P(KernelsGpu, Histogram) {
-  // 16 copies, one, none in shared memory; a width with an exact reciprocal and one without.
+  // 16 copies, one, none in shared memory; powers of two, other widths, and such as are divided by.
   for (int64_t bins : {1, 1024, 2048, 20'000, 100'000}) {
-    for (float width : {0x1p-9f, 0.003f, 0x1p-149f}) {
+    for (float width : {0x1p-9f, 0.003f, 1.0f / 3.0f, 0x1p-149f, 1e-35f, 0x1p104f}) {
       std::vector<float> x = normals(100'003, 9);
-      for (size_t i = 0; i < x.size(); i += 3) x[i] = 0.0f;
-      x[1] = kInf, x[2] = kNan;
+      for (size_t i = 0; i < x.size(); i += 3) x[i] = i % 2 == 0 ? 0.0f : -0.0f;
+      x[1] = kInf, x[2] = kNan, x[4] = -6e-8f, x[5] = 0x1p-149f, x[7] = 0x1p-133f;
+      for (size_t i = 10; i < 4000; i += 3) {  // edges of bins, and what lies right below
+        x[i] = width * static_cast<float>(i);
+        x[i + 1] = std::nextafter(x[i], 0.0f);
+      }
       std::vector<int64_t> counts(bins, 5);
       int64_t zeros = 11;
       const OnDevice<uint8_t> dx(encode(x, GetParam()));

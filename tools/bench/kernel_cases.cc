@@ -107,14 +107,14 @@ KernelCase linear_case(const std::string& kernel, int64_t m, const std::shared_p
       const Weights& w = layer->weights[i];
       cuda::w8a16_few_rows(o.x.data_ptr(), w.codes.data_ptr<int8_t>(), w.scale.data_ptr<float>(),
                            nullptr, cuda::Type::kF16, o.x.size(0), layer->n, layer->k,
-                           o.y.data_ptr(), current_cuda_stream());
+                           o.y.data_ptr(), current_cuda_stream(), true);
     };
   } else {
     c.call = [layer, o](int64_t i) {
       const Weights& w = layer->weights[i];
       cuda::w4a16_few_rows(o.x.data_ptr(), w.packed.data_ptr<uint8_t>(), w.packed_scale.data_ptr(),
                            cuda::Type::kF16, kGroup, nullptr, cuda::Type::kF16, o.x.size(0),
-                           layer->n, layer->k, o.y.data_ptr(), current_cuda_stream());
+                           layer->n, layer->k, o.y.data_ptr(), current_cuda_stream(), true);
     };
   }
   return c;

@@ -11,19 +11,14 @@
 
 #include "core/error.h"
 #include "core/files.h"
+#include "kernels/cuda/gemm/chain_timer.h"
 
 namespace octet::cuda {
 namespace {
 
-constexpr const char* kMagic = "octet-gemm 1 ";
-constexpr int kTrials = 5;
+constexpr const char* kMagic = "octet-gemm 2 ";
+constexpr const char* kOlder = "octet-gemm 1 ";  // measured otherwise, and is replaced
 constexpr size_t kScratchMost = size_t{1} << 30;
-
-void check(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) return;
-  throw Error(std::string(what) + ": " + cudaGetErrorString(status), "a working CUDA device",
-              "check the device with nvidia-smi, or run with --device cpu");
-}
 
 cudaStream_t as_stream(void* stream) {
   return static_cast<cudaStream_t>(stream);
@@ -31,75 +26,24 @@ cudaStream_t as_stream(void* stream) {
 
 bool capturing(void* stream) {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
-  check(cudaStreamIsCapturing(as_stream(stream), &status), "cudaStreamIsCapturing");
+  check_cuda(cudaStreamIsCapturing(as_stream(stream), &status), "cudaStreamIsCapturing");
   return status != cudaStreamCaptureStatusNone;
 }
 
 std::vector<int> settings_of(const Int8Tiling& tiling) {
   if (tiling.setting == Int8Tiling::kSplits) return {0, 1, 2, 3, 4, 6, 8};
   if (tiling.setting == Int8Tiling::kSwizzle) return {1, 8, 17, 33};
+  if (tiling.setting == Int8Tiling::kRanks) return {1, 2, 3, 4, 6, 8};
   return {1};
 }
-
-/// Two events around what a stream does.
-class Timer {
- public:
-  explicit Timer(void* stream) : stream_(as_stream(stream)) {
-    check(cudaEventCreate(&begin_), "cudaEventCreate");
-    check(cudaEventCreate(&end_), "cudaEventCreate");
-  }
-  ~Timer() {
-    cudaEventDestroy(begin_);
-    cudaEventDestroy(end_);
-  }
-  template <typename Call>
-  double microseconds(const Call& call) {
-    check(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-    call();
-    check(cudaEventRecord(end_, stream_), "cudaEventRecord");
-    check(cudaEventSynchronize(end_), "cudaEventSynchronize");
-    float ms = 0;
-    check(cudaEventElapsedTime(&ms, begin_, end_), "cudaEventElapsedTime");
-    return 1e3 * ms;
-  }
-
- private:
-  cudaStream_t stream_;
-  cudaEvent_t begin_{}, end_{};
-};
-
-/// Weights come from memory in use, so they must when they are measured.
-class ColdCache {
- public:
-  explicit ColdCache(void* stream) : stream_(as_stream(stream)) {
-    int device = 0, bytes = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
-    check(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, device), "cudaDeviceGetAttribute");
-    bytes_ = 2 * static_cast<size_t>(bytes);
-    if (cudaMalloc(&data_, bytes_) != cudaSuccess) cudaGetLastError();  // measured warm, then
-  }
-  ~ColdCache() {
-    if (data_ != nullptr) cudaFree(data_);
-  }
-  ColdCache(const ColdCache&) = delete;
-  ColdCache& operator=(const ColdCache&) = delete;
-  void flush() const {
-    if (data_ != nullptr) check(cudaMemsetAsync(data_, 0, bytes_, stream_), "cudaMemsetAsync");
-  }
-
- private:
-  cudaStream_t stream_;
-  void* data_ = nullptr;
-  size_t bytes_ = 0;
-};
 
 }  // namespace
 
 GemmChooser::GemmChooser(std::string file) : file_(std::move(file)) {
   int device = 0;
   cudaDeviceProp properties{};
-  check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  check_cuda(cudaGetDeviceProperties(&properties, device), "cudaGetDeviceProperties");
   gpu_ = properties.name;
   arch_ = 10 * properties.major + properties.minor;
   load();
@@ -118,8 +62,9 @@ void GemmChooser::load() {
   std::ifstream in(file_);
   std::string line;
   if (file_.empty() || !std::getline(in, line)) return;
-  foreign_ = line != kMagic + gpu_;
-  while (!foreign_ && std::getline(in, line)) {
+  const bool older = line == kOlder + gpu_;
+  foreign_ = !older && line != kMagic + gpu_;
+  while (!foreign_ && !older && std::getline(in, line)) {
     std::istringstream fields(line);
     int64_t n = 0, k = 0, m = 0;
     TilingChoice choice;
@@ -165,10 +110,10 @@ const Int8Tiling* GemmChooser::find(const std::string& name) const {
 void* GemmChooser::scratch(size_t bytes, void* stream) {
   if (bytes <= scratch_bytes_) return scratch_;
   if (bytes > kScratchMost || capturing(stream)) return nullptr;
-  check(cudaStreamSynchronize(as_stream(stream)), "cudaStreamSynchronize");
-  if (scratch_ != nullptr) check(cudaFree(scratch_), "cudaFree");
+  check_cuda(cudaStreamSynchronize(as_stream(stream)), "cudaStreamSynchronize");
+  if (scratch_ != nullptr) check_cuda(cudaFree(scratch_), "cudaFree");
   scratch_ = nullptr, scratch_bytes_ = 0;
-  check(cudaMalloc(&scratch_, bytes), "cudaMalloc");
+  check_cuda(cudaMalloc(&scratch_, bytes), "cudaMalloc");
   scratch_bytes_ = bytes;
   return scratch_;
 }
@@ -183,22 +128,18 @@ bool GemmChooser::run(const Int8Gemm& g, const TilingChoice& choice, bool overla
 }
 
 TilingChoice GemmChooser::measure(const Int8Gemm& g, void* stream) {
+  check_cuda(cudaStreamSynchronize(as_stream(stream)), "cudaStreamSynchronize");
   TilingChoice best;
-  Timer timer(stream);
-  const ColdCache cache(stream);
+  const ChainTimer timer(g);
   for (const Int8Tiling& tiling : int8_tilings()) {
     if (find(tiling.name) == nullptr) continue;
     for (const int setting : settings_of(tiling)) {
       TilingChoice choice{tiling.name, setting, 0};
-      if (!run(g, choice, false, stream)) continue;
-      std::vector<double> times;
-      for (int i = 0; i < kTrials; ++i) {
-        cache.flush();
-        times.push_back(timer.microseconds([&] { run(g, choice, false, stream); }));
-      }
-      std::nth_element(times.begin(), times.begin() + kTrials / 2, times.end());
-      choice.microseconds = times[kTrials / 2];
-      if (best.tiling.empty() || choice.microseconds < best.microseconds) best = choice;
+      const double us = timer.microseconds(
+          [&](const Int8Gemm& one, void* on) { return run(one, choice, true, on); });
+      if (us < 0) continue;
+      choice.microseconds = us;
+      if (best.tiling.empty() || us < best.microseconds) best = choice;
     }
   }
   return best;
@@ -217,7 +158,9 @@ TilingChoice GemmChooser::guess(const Int8Gemm& g) const {
     if (nearest == nullptr || distance < least) nearest = &choice, least = distance;
   }
   if (nearest != nullptr) return *nearest;
-  return {arch_ == 90 && g.m > 256 ? "sm90 128x128x128 2x1 pingpong" : "sm80 64x128x64", 1, 0};
+  if (arch_ != 90) return {"sm80 64x128x64", 1, 0};
+  if (g.m > 256) return {"sm90 128x128x128 2x1 pingpong", 1, 0};
+  return {g.m <= 16 ? "sm90 ring 64x16x256" : "sm90 ring 64x64x256", 1, 0};
 }
 
 bool GemmChooser::run(const Int8Gemm& g, bool overlap, void* stream) {

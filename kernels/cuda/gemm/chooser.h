@@ -20,9 +20,9 @@ struct TilingChoice {
 
 /// One for a device; calls may come from several threads, but on one stream.
 ///
-/// The file is text: a first line "octet-gemm 1 NAME OF THE GPU", then a line for each shape:
+/// The file is text: a first line "octet-gemm 2 NAME OF THE GPU", then a line for each shape:
 /// n k m microseconds setting tiling. m is the upper end of a bucket, a power of two. A file of
-/// another card or version is not used and not overwritten.
+/// another card or a later version is not used and not overwritten.
 class GemmChooser {
  public:
   /// file: where choices are kept, or "" to keep them in memory alone. It need not exist.

@@ -29,10 +29,11 @@ struct Int8Tiling {
   const char* name;  ///< e.g. "sm90 128x256x128 2x1 cooperative"
   int least_arch;    ///< compute capability * 10 from which it runs, e.g. 90
   int most_arch;     ///< and up to which
-  /// What `setting` means. kSplits: parts of K that different blocks work on, 0 for stream-K.
-  /// kSwizzle: rows of tiles that neighbouring blocks share (for the cache), a power of two, plus
-  /// 16 * the order in which blocks take tiles: 0 as CUTLASS guesses, 1 along M, 2 along N.
-  enum Setting { kNone, kSplits, kSwizzle } setting;
+  /// What `setting` means. kSplits: parts of K that different blocks work on, 0 for stream-K;
+  /// kRanks: parts of K of a cluster's blocks, 1 to 8. kSwizzle: rows of tiles that neighbouring
+  /// blocks share (for the cache), a power of two, plus 16 * the order in which blocks take tiles:
+  /// 0 as CUTLASS guesses, 1 along M, 2 along N.
+  enum Setting { kNone, kSplits, kSwizzle, kRanks } setting;
   size_t (*workspace)(const Int8Gemm&, int setting);
   /// False where the shape is not supported. `overlap`: may start before the kernel ahead of it in
   /// the stream has ended (programmatic dependent launch), waiting for it before reading x.

@@ -7,6 +7,7 @@ std::vector<Int8Tiling> sm80_tilings();
 #ifdef OCTET_SM90_GEMM
 std::vector<Int8Tiling> sm90_straight_tilings();
 std::vector<Int8Tiling> sm90_few_tilings();
+std::vector<Int8Tiling> sm90_ring_tilings();
 #ifndef OCTET_FEW_GEMM_TILES
 std::vector<Int8Tiling> sm90_swapped_tilings();
 std::vector<Int8Tiling> sm90_split_tilings();
@@ -39,6 +40,7 @@ const std::vector<Int8Tiling>& int8_tilings() {
 #ifdef OCTET_SM90_GEMM
     add(sm90_straight_tilings());
     add(sm90_few_tilings());
+    add(sm90_ring_tilings());
 #ifndef OCTET_FEW_GEMM_TILES
     add(sm90_swapped_tilings());
     add(sm90_split_tilings());

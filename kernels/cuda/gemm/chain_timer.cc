@@ -1,0 +1,136 @@
+#ifdef OCTET_HAS_CUDA
+#include "kernels/cuda/gemm/chain_timer.h"
+
+#include <cuda_runtime_api.h>
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+
+namespace octet::cuda {
+namespace {
+
+constexpr int kTrials = 5;
+constexpr size_t kMostCopies = 128;
+
+cudaStream_t as_stream(void* stream) {
+  return static_cast<cudaStream_t>(stream);
+}
+
+class Event {
+ public:
+  Event() { check_cuda(cudaEventCreate(&event_), "cudaEventCreate"); }
+  ~Event() { cudaEventDestroy(event_); }
+  Event(const Event&) = delete;
+  Event& operator=(const Event&) = delete;
+  void record(void* stream) const {
+    check_cuda(cudaEventRecord(event_, as_stream(stream)), "cudaEventRecord");
+  }
+  double microseconds_since(const Event& begin) const {
+    float ms = 0;
+    check_cuda(cudaEventSynchronize(event_), "cudaEventSynchronize");
+    check_cuda(cudaEventElapsedTime(&ms, begin.event_, event_), "cudaEventElapsedTime");
+    return 1e3 * ms;
+  }
+
+ private:
+  cudaEvent_t event_{};
+};
+
+/// What `record` puts on the stream, as one launch.
+class Graph {
+ public:
+  Graph(void* stream, const std::function<void()>& record) {
+    cudaGraph_t graph{};
+    check_cuda(cudaStreamBeginCapture(as_stream(stream), cudaStreamCaptureModeThreadLocal),
+               "cudaStreamBeginCapture");
+    record();
+    check_cuda(cudaStreamEndCapture(as_stream(stream), &graph), "cudaStreamEndCapture");
+    const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
+    cudaGraphDestroy(graph);
+    check_cuda(status, "cudaGraphInstantiate");
+  }
+  ~Graph() { cudaGraphExecDestroy(graph_); }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+  void launch(void* stream) const {
+    check_cuda(cudaGraphLaunch(graph_, as_stream(stream)), "cudaGraphLaunch");
+  }
+
+ private:
+  cudaGraphExec_t graph_{};
+};
+
+}  // namespace
+
+void check_cuda(int status, const char* what) {
+  const auto error = static_cast<cudaError_t>(status);
+  if (error == cudaSuccess) return;
+  throw Error(std::string(what) + ": " + cudaGetErrorString(error), "a working CUDA device",
+              "check the device with nvidia-smi, or run with --device cpu");
+}
+
+ChainTimer::ChainTimer(const Int8Gemm& g) : g_(g), copies_{const_cast<int8_t*>(g.w)} {
+  cudaStream_t stream{};
+  check_cuda(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreate");
+  stream_ = stream;
+  int device = 0, cache = 0;
+  check_cuda(cudaGetDevice(&device), "cudaGetDevice");
+  check_cuda(cudaDeviceGetAttribute(&cache, cudaDevAttrL2CacheSize, device), "the L2 cache's size");
+  const auto bytes = static_cast<size_t>(g.n * g.k), values = static_cast<size_t>(g.m * g.k);
+  const size_t room = 3 * values + 4 * static_cast<size_t>(g.m);
+  check_cuda(cudaMalloc(&tokens_, room), "room for a GEMM's activations");
+  check_cuda(cudaMemsetAsync(tokens_, 0, room, stream), "cudaMemsetAsync");
+  const size_t wanted = std::min(2 * static_cast<size_t>(cache) / bytes + 2, kMostCopies);
+  while (copies_.size() < wanted) {
+    void* copy = nullptr;
+    if (cudaMalloc(&copy, bytes) != cudaSuccess) {
+      cudaGetLastError();  // measured warmer, then
+      break;
+    }
+    copies_.push_back(static_cast<int8_t*>(copy));
+    check_cuda(cudaMemcpyAsync(copy, g.w, bytes, cudaMemcpyDeviceToDevice, stream), "a copy");
+  }
+}
+
+ChainTimer::~ChainTimer() {
+  for (size_t i = 1; i < copies_.size(); ++i) cudaFree(copies_[i]);
+  cudaFree(tokens_);
+  cudaStreamDestroy(as_stream(stream_));
+}
+
+void ChainTimer::produce() const {
+  const int64_t values = g_.m * g_.k;
+  auto* const codes = static_cast<int8_t*>(tokens_) + 2 * values;  // k is a multiple of 16
+  quantize_rows(tokens_, Type::kF16, g_.m, g_.k, codes, reinterpret_cast<float*>(codes + values),
+                stream_);
+}
+
+double ChainTimer::microseconds(const Run& run) const {
+  if (!run(g_, stream_))
+    return -1;  // and has what it needs now: nothing is allocated while recording
+  check_cuda(cudaStreamSynchronize(as_stream(stream_)), "a kernel");
+  const Graph chain(stream_, [&] {
+    for (int8_t* weights : copies_) {
+      Int8Gemm one = g_;
+      one.w = weights;
+      produce();
+      run(one, stream_);
+    }
+  });
+  const Event begin, end;
+  std::vector<double> times;
+  for (int i = -1; i < kTrials; ++i) {
+    begin.record(stream_);
+    chain.launch(stream_);
+    end.record(stream_);
+    const double us = end.microseconds_since(begin) / static_cast<double>(copies_.size());
+    if (i >= 0) times.push_back(us);
+  }
+  std::nth_element(times.begin(), times.begin() + kTrials / 2, times.end());
+  return times[kTrials / 2];
+}
+
+}  // namespace octet::cuda
+#endif

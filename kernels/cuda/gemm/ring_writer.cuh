@@ -1,0 +1,186 @@
+// The end of a ring kernel: sums over the cluster, scales, and values to y.
+#pragma once
+#include "kernels/cuda/gemm/ring.cuh"
+
+namespace octet::cuda::ring {
+
+/// y[m, n] = sum * row_scale[per_row ? m : 0] * col_scale[n] + bias[n], each that is not null,
+/// every product and sum rounded. typed_bias: the bias in y's type, used where `bias` is null.
+struct Result {
+  const float* row_scale;
+  bool per_row;
+  const float *col_scale, *bias;
+  const void* typed_bias;
+  int m, n;
+  void* y;
+};
+
+template <typename Sum>
+struct alignas(16) Four {
+  Sum v[4];
+};
+
+/// Four words at `address` of this block's shared memory in the block `rank` of the cluster.
+template <typename Sum>
+__device__ inline Four<Sum> load_remote(uint32_t address, uint32_t rank) {
+  uint32_t at;
+  uint4 v;
+  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(at) : "r"(address), "r"(rank));
+  asm volatile("ld.shared::cluster.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(at));
+  return *reinterpret_cast<const Four<Sum>*>(&v);
+}
+
+/// 8 x 8 halves of a warp, two neighbours of a row a lane: rows become columns.
+__device__ inline uint32_t transpose(uint32_t pair) {
+  uint32_t out;
+  asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(out) : "r"(pair));
+  return out;
+}
+
+__device__ inline uint32_t narrow_pair(float a, float b, __half) {
+  const __half2 two = __floats2half2_rn(a, b);
+  return *reinterpret_cast<const uint32_t*>(&two);
+}
+__device__ inline uint32_t narrow_pair(float a, float b, __nv_bfloat16) {
+  const __nv_bfloat162 two = __floats2bfloat162_rn(a, b);
+  return *reinterpret_cast<const uint32_t*>(&two);
+}
+
+/// From sums to values in y by way of shared memory. A thread's fragment of eight tokens is [rows
+/// g, g + 8 of its warp's 16][tokens 2 t, 2 t + 1] for lane 4 g + t. Made before the products, so
+/// that its loads are over when they are.
+template <typename S, typename T>
+class Writer {
+ public:
+  __device__ Writer(const Memory<S>& memory, const Result& to, const Part& part)
+      : memory_(memory), to_(to), part_(part) {
+    const int token = part.token_row + static_cast<int>(threadIdx.x);
+    if (threadIdx.x < S::kTokens && to.row_scale != nullptr) {
+      token_scale_ = to.row_scale[to.per_row && token < to.m ? token : 0];
+    }
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const int row = min(part.weight_row + row_of(half), to.n - 1);
+      scale_[half] = to.col_scale == nullptr ? 1.0f : to.col_scale[row];
+      if (to.bias != nullptr) {
+        bias_[half] = to.bias[row];
+      } else if (to.typed_bias != nullptr) {
+        bias_[half] = to_float(static_cast<const T*>(to.typed_bias)[row]);
+      }
+    }
+  }
+
+  /// All have read the ring and have each other's scales then.
+  __device__ void begin() const {
+    if (threadIdx.x < S::kTokens) memory_.token_scale[threadIdx.x] = token_scale_;
+    consumers_meet<S>();
+  }
+
+  /// Tokens 8 `eight` on, to the tokens 8 `slot` on of `values`.
+  template <typename Sum>
+  __device__ void put(char* values, int slot, int eight, const Four<Sum>& sums) const {
+    const float2 token_scale =
+        reinterpret_cast<const float2*>(memory_.token_scale + 8 * eight)[lane() % 4];
+    char* const token = values + (8 * slot + lane() / 4) * S::kValueRow;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const float first = value(sums.v[2 * half], token_scale.x, half);
+      const float second = value(sums.v[2 * half + 1], token_scale.y, half);
+      const int row = row_of(half) - lane() / 4 + 2 * (lane() % 4);
+      *reinterpret_cast<uint32_t*>(token + 2 * row) = transpose(narrow_pair(first, second, T{}));
+    }
+  }
+
+  /// The values of `slots` eights of tokens, those from `rank` on in steps of `ranks`, to y.
+  __device__ void finish(const char* values, int slots, int rank, int ranks) const {
+    consumers_meet<S>();
+    constexpr int kPieces = S::kRows / 8;  // 16 bytes each
+    for (int i = threadIdx.x; i < slots * 8 * kPieces; i += S::kConsumers) {
+      const int piece = i % kPieces, local = i / kPieces;
+      const int64_t token = part_.token_row + (local / 8 * ranks + rank) * 8 + local % 8;
+      const int row = part_.weight_row + piece * 8;
+      if (token >= to_.m || row >= to_.n) continue;
+      *reinterpret_cast<uint4*>(static_cast<T*>(to_.y) + token * to_.n + row) =
+          *reinterpret_cast<const uint4*>(values + local * S::kValueRow + piece * 16);
+    }
+  }
+
+ private:
+  __device__ static int lane() {
+    return threadIdx.x % 32;
+  }
+  __device__ static int row_of(int half) {
+    return static_cast<int>(threadIdx.x / 32) * 16 + half * 8 + lane() / 4;
+  }
+  template <typename Sum>
+  __device__ float value(Sum sum, float token_scale, int half) const {
+    float v;
+    if constexpr (std::is_same_v<Sum, uint32_t>) {
+      v = __int2float_rn(static_cast<int>(sum));
+    } else {
+      v = sum;
+    }
+    if (to_.row_scale != nullptr) v = __fmul_rn(v, token_scale);
+    v = __fmul_rn(v, scale_[half]);
+    return to_.bias == nullptr && to_.typed_bias == nullptr ? v : __fadd_rn(v, bias_[half]);
+  }
+
+  const Memory<S>& memory_;
+  const Result& to_;
+  const Part& part_;
+  float token_scale_ = 0, scale_[2], bias_[2] = {};
+};
+
+/// The block's share of the eights of tokens, added over the cluster's `ranks` blocks.
+template <typename S, typename T, typename Sum>
+__device__ void add_and_write(const Memory<S>& memory, const Writer<S, T>& writer,
+                              const Sum (&acc)[S::kSums], int rank, int ranks) {
+  constexpr int kEights = S::kTokens / 8, kAtOnce = kEights < 4 ? kEights : 4;
+  const uint32_t own = shared_address(memory.ring) + 16 * threadIdx.x;
+#pragma unroll
+  for (int e = 0; e < kEights; ++e) {
+    reinterpret_cast<Four<Sum>*>(memory.ring)[e * S::kConsumers + threadIdx.x] = {
+        acc[4 * e], acc[4 * e + 1], acc[4 * e + 2], acc[4 * e + 3]};
+  }
+  cluster_arrive();
+  cluster_wait();
+  char* const values = memory.ring + S::kSumBytes;
+  const int slots = rank < kEights ? (kEights - 1 - rank) / ranks + 1 : 0;
+  for (int slot = 0; slot < slots; slot += kAtOnce) {
+    Four<Sum> sums[kAtOnce] = {};
+    for (int r = 0; r < ranks; ++r) {
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) {
+        const int eight = min((slot + i) * ranks + rank, kEights - 1);
+        const Four<Sum> more = load_remote<Sum>(own + eight * (16 * S::kConsumers), r);
+#pragma unroll
+        for (int c = 0; c < 4; ++c) sums[i].v[c] += more.v[c];
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      if (slot + i < slots) writer.put(values, slot + i, (slot + i) * ranks + rank, sums[i]);
+    }
+  }
+  writer.finish(values, slots, rank, ranks);
+}
+
+/// What remains once a thread has its sums.
+template <typename S, typename T, typename Sum>
+__device__ void write_sums(const Memory<S>& memory, const Writer<S, T>& writer,
+                           const Sum (&acc)[S::kSums], int ranks) {
+  writer.begin();
+  if (ranks > 1) {
+    return add_and_write(memory, writer, acc, static_cast<int>(blockIdx.x) % ranks, ranks);
+  }
+#pragma unroll
+  for (int e = 0; e < S::kTokens / 8; ++e) {
+    writer.put(memory.ring, e, e,
+               Four<Sum>{acc[4 * e], acc[4 * e + 1], acc[4 * e + 2], acc[4 * e + 3]});
+  }
+  writer.finish(memory.ring, S::kTokens / 8, 0, 1);
+}
+
+}  // namespace octet::cuda::ring
