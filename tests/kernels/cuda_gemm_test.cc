@@ -121,13 +121,14 @@ TEST_P(TilingGpu, GivesTheReferencesBits) {
       const bool per_row = m % 2 == 1, bias = k != 528;
       Operands o = operands(m, n, k);
       o.bias = rounded_bias(o, type());
-      const std::vector<float> want = decode(encode(expected(o, per_row, bias), type()), type());
+      std::vector<float> want;
       for (const int setting : settings()) {
         const Device d = to_device(o, type());
         if (!chooser.run(problem(o, d, type(), per_row, bias), {tiling().name, setting, 0},
                          setting == 1, nullptr))
           continue;
         ++ran;
+        if (want.empty()) want = decode(encode(expected(o, per_row, bias), type()), type());
         ASSERT_EQ(decode(d.y.host(), type()), want) << setting << " " << m << " " << n << " " << k;
       }
     }

@@ -11,14 +11,17 @@ namespace octet::cuda {
 /// Throws octet::Error where `status` is none of success.
 void check_cuda(int status, const char* what);
 
-/// On a stream of its own; work on g's operands must have ended.
+/// On a stream of its own; work on g's operands must have ended, nothing of g's is written.
 class ChainTimer {
  public:
-  /// Copies g's weights until they are twice the L2 cache, or as often as memory allows.
-  explicit ChainTimer(const Int8Gemm& g);
+  /// For `rows` of activations, those of g repeated or cut. Copies g's weights until they are twice
+  /// the L2 cache, or as often as memory allows.
+  ChainTimer(const Int8Gemm& g, int64_t rows);
   ~ChainTimer();
   ChainTimer(const ChainTimer&) = delete;
   ChainTimer& operator=(const ChainTimer&) = delete;
+  /// False where memory did not even allow the activations: then nothing can be timed.
+  bool ready() const { return tokens_ != nullptr; }
 
   /// run(g, stream) launches it, or says that it cannot. The median time of it and a quantize_rows
   /// of its activations' size ahead of it, in a chain of one for each copy, recorded in a graph;
@@ -27,10 +30,14 @@ class ChainTimer {
   double microseconds(const Run& run) const;
 
  private:
-  Int8Gemm g_;
+  void take_tokens(const Int8Gemm& g);
+  void take_weights();
   void produce() const;
-  std::vector<int8_t*> copies_;  // the first is g's own
-  void* tokens_ = nullptr;       // [m, k] FP16, [m, k] INT8, [m] scales
+  Int8Gemm g_;                   // with activations, scales and results of its own
+  std::vector<int8_t*> copies_;  // of the weights, the first g's own
+  void* tokens_ = nullptr;       // all of them, and room for what produce() reads and writes
+  int8_t* produced_ = nullptr;
+  float* produced_scale_ = nullptr;
   void* stream_ = nullptr;
 };
 

@@ -130,7 +130,8 @@ bool GemmChooser::run(const Int8Gemm& g, const TilingChoice& choice, bool overla
 TilingChoice GemmChooser::measure(const Int8Gemm& g, void* stream) {
   check_cuda(cudaStreamSynchronize(as_stream(stream)), "cudaStreamSynchronize");
   TilingChoice best;
-  const ChainTimer timer(g);
+  const ChainTimer timer(g, bucket(g.m));
+  if (!timer.ready()) return best;
   for (const Int8Tiling& tiling : int8_tilings()) {
     if (find(tiling.name) == nullptr) continue;
     for (const int setting : settings_of(tiling)) {
@@ -176,9 +177,12 @@ bool GemmChooser::run(const Int8Gemm& g, bool overlap, void* stream) {
       choice = guess(g);
     } else {
       choice = measure(g, stream);
-      if (choice.tiling.empty()) return false;
-      choices_[key] = choice;
-      changed_ = true;
+      if (choice.tiling.empty()) {
+        choice = guess(g);
+      } else {
+        choices_[key] = choice;
+        changed_ = true;
+      }
     }
   }
   if (run(g, choice, overlap, stream)) return true;

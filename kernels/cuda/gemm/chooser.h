@@ -36,7 +36,8 @@ class GemmChooser {
   bool run(const Int8Gemm& g, bool overlap, void* stream);
   /// As above, in the named tiling.
   bool run(const Int8Gemm& g, const TilingChoice& choice, bool overlap, void* stream);
-  /// Measures all tilings of this shape and keeps the best.
+  /// Measures all tilings of this shape at the upper end of its bucket: the best, or none ("")
+  /// where memory or the shape allow none.
   TilingChoice measure(const Int8Gemm& g, void* stream);
   /// Writes the file, if there is one and something was measured; so does the destructor.
   void save();
