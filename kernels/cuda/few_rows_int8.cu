@@ -33,13 +33,6 @@ __global__ void w8a8_plain_kernel(const int8_t* q, const int8_t* w, int64_t k, O
   }
 }
 
-int attribute(cudaDeviceAttr name) {
-  int device = 0, value = 0;
-  cudaGetDevice(&device);
-  cudaDeviceGetAttribute(&value, name, device);
-  return value;
-}
-
 }  // namespace
 
 void refuse_many_rows(const char* what, int64_t m) {
@@ -49,7 +42,7 @@ void refuse_many_rows(const char* what, int64_t m) {
 }
 
 int few_rows_warps(int64_t blocks, int64_t turns) {
-  const int64_t sms = attribute(cudaDevAttrMultiProcessorCount);
+  const int64_t sms = device_attribute(cudaDevAttrMultiProcessorCount);
   return blocks >= 3 * sms || turns < 2 * kMostWarps ? kMostWarps / 2 : kMostWarps;
 }
 

@@ -155,10 +155,6 @@ bool run(const Int8Gemm& g, int, void*, bool, void* stream) {
   return true;
 }
 
-size_t no_workspace(const Int8Gemm&, int) {
-  return 0;
-}
-
 }  // namespace
 
 std::vector<Int8Tiling> sm80_tilings() {

@@ -3,10 +3,6 @@
 namespace octet::cuda {
 namespace {
 
-size_t no_workspace(const Int8Gemm&, int) {
-  return 0;
-}
-
 template <int kTokens, int kGroups, int kAtoms, int kStages, int kBlocks>
 Int8Tiling tiling(const char* name) {
   return {name,

@@ -23,10 +23,6 @@ bool run_few_rows(const Int8Gemm& g, int, void*, bool overlap, void* stream) {
   return true;
 }
 
-size_t no_workspace(const Int8Gemm&, int) {
-  return 0;
-}
-
 }  // namespace
 
 const std::vector<Int8Tiling>& int8_tilings() {

@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/cuda/async_copy.cuh"
+#include "kernels/cuda/barrier.cuh"
 #include "kernels/cuda/common.cuh"
 
 namespace octet::cuda::ring {

@@ -1,7 +1,6 @@
-// Copies from global into shared memory that run on their own, and the barriers in shared memory
-// that tell when their bytes have arrived (PTX: cp.async.bulk, mbarrier; compute capability 9.0,
-// elsewhere these do nothing). A barrier's phases have parities 0, 1, 0, ...; wait(parity) returns
-// once the phase of that parity is complete.
+// Barriers in shared memory that tell when the bytes of asynchronous copies have arrived (PTX:
+// mbarrier; compute capability 9.0, elsewhere these do nothing). A barrier's phases have parities
+// 0, 1, 0, ...; barrier_wait(parity) returns once the phase of that parity is complete.
 #pragma once
 #include <cstdint>
 
@@ -53,21 +52,6 @@ __device__ inline void barrier_wait(uint64_t* barrier, uint32_t parity) {
       "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
       "@!done bra again;\n}" ::"r"(shared_address(barrier)),
       "r"(parity)
-      : "memory");
-#endif
-}
-
-/// Copies `bytes` (a multiple of 16, all aligned to 16) and counts them at the barrier. They are
-/// not expected to be read again: the L2 cache drops them first.
-__device__ inline void copy_bulk_once(void* to, const void* from, uint32_t bytes,
-                                      uint64_t* barrier) {
-#if __CUDA_ARCH__ >= 900
-  asm volatile(
-      "{\n.reg .b64 policy;\n"
-      "createpolicy.fractional.L2::evict_first.b64 policy, 1.0;\n"
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
-      "[%0], [%1], %2, [%3], policy;\n}" ::"r"(shared_address(to)),
-      "l"(from), "r"(bytes), "r"(shared_address(barrier))
       : "memory");
 #endif
 }
