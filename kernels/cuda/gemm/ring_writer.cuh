@@ -1,6 +1,7 @@
 // The end of a ring kernel: sums over the cluster, scales, and values to y.
 #pragma once
 #include "kernels/cuda/gemm/ring.cuh"
+#include "kernels/cuda/vec8.cuh"
 
 namespace octet::cuda::ring {
 
@@ -37,15 +38,6 @@ __device__ inline uint32_t transpose(uint32_t pair) {
   uint32_t out;
   asm("movmatrix.sync.aligned.m8n8.trans.b16 %0, %1;" : "=r"(out) : "r"(pair));
   return out;
-}
-
-__device__ inline uint32_t narrow_pair(float a, float b, __half) {
-  const __half2 two = __floats2half2_rn(a, b);
-  return *reinterpret_cast<const uint32_t*>(&two);
-}
-__device__ inline uint32_t narrow_pair(float a, float b, __nv_bfloat16) {
-  const __nv_bfloat162 two = __floats2bfloat162_rn(a, b);
-  return *reinterpret_cast<const uint32_t*>(&two);
 }
 
 /// From sums to values in y by way of shared memory. A thread's fragment of eight tokens is [rows
@@ -89,7 +81,7 @@ class Writer {
       const float first = value(sums.v[2 * half], token_scale.x, half);
       const float second = value(sums.v[2 * half + 1], token_scale.y, half);
       const int row = row_of(half) - lane() / 4 + 2 * (lane() % 4);
-      *reinterpret_cast<uint32_t*>(token + 2 * row) = transpose(narrow_pair(first, second, T{}));
+      *reinterpret_cast<uint32_t*>(token + 2 * row) = transpose(narrow2(first, second, T{}));
     }
   }
 
