@@ -1,8 +1,6 @@
 #ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/chain_timer.h"
 
-#include <cuda_runtime_api.h>
-
 #include <algorithm>
 #include <string>
 
@@ -13,10 +11,6 @@ namespace {
 
 constexpr int kTrials = 5;
 constexpr size_t kMostCopies = 128;
-
-cudaStream_t as_stream(void* stream) {
-  return static_cast<cudaStream_t>(stream);
-}
 
 class Event {
  public:
@@ -64,10 +58,9 @@ class Graph {
 
 }  // namespace
 
-void check_cuda(int status, const char* what) {
-  const auto error = static_cast<cudaError_t>(status);
-  if (error == cudaSuccess) return;
-  throw Error(std::string(what) + ": " + cudaGetErrorString(error), "a working CUDA device",
+void check_cuda(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  throw Error(std::string(what) + ": " + cudaGetErrorString(status), "a working CUDA device",
               "check the device with nvidia-smi, or run with --device cpu");
 }
 

@@ -1,6 +1,8 @@
 // Times a GEMM as a model runs it: behind a kernel that makes its activations, each free to begin
 // before its predecessor has ended, with weights that no cache holds.
 #pragma once
+#include <cuda_runtime_api.h>
+
 #include <functional>
 #include <vector>
 
@@ -9,7 +11,11 @@
 namespace octet::cuda {
 
 /// Throws octet::Error where `status` is none of success.
-void check_cuda(int status, const char* what);
+void check_cuda(cudaError_t status, const char* what);
+
+inline cudaStream_t as_stream(void* stream) {
+  return static_cast<cudaStream_t>(stream);
+}
 
 /// On a stream of its own; work on g's operands must have ended, nothing of g's is written.
 class ChainTimer {

@@ -1,8 +1,6 @@
 #ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/chooser.h"
 
-#include <cuda_runtime_api.h>
-
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -19,10 +17,6 @@ namespace {
 constexpr const char* kMagic = "octet-gemm 2 ";
 constexpr const char* kOlder = "octet-gemm 1 ";  // measured otherwise, and is replaced
 constexpr size_t kScratchMost = size_t{1} << 30;
-
-cudaStream_t as_stream(void* stream) {
-  return static_cast<cudaStream_t>(stream);
-}
 
 bool capturing(void* stream) {
   cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;

@@ -24,15 +24,9 @@ struct Int8Wgmma<256> : cute::SM90::GMMA::MMA_64x256x32_S32S8S8_SS_TN {};
 template <typename S>
 __device__ void bring_int8_tokens(const Memory<S>& memory, const CUtensorMap& tokens,
                                   const Part& part) {
-  const uint64_t policy = read_often_policy();
   wait_for_dependency();
-  Place<S> at;
-  for (int i = 0; i < part.steps; ++i) {
-    if (i >= S::kStages) barrier_wait(memory.empty + at.stage, at.turn ^ 1);
-    fetch_step<S::kTokens, S::kTokenAtoms>(memory.tokens(at.stage), tokens, part.first + i,
-                                           part.token_row, memory.full + at.stage, policy);
-    at.advance(1);
-  }
+  bring<S, S::kTokens, S::kTokenAtoms>(memory, S::kWeightBytes, tokens, part, part.token_row,
+                                       read_often_policy());
 }
 
 template <typename S, size_t... kIndex>
@@ -76,25 +70,15 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
                 const __grid_constant__ CUtensorMap tokens, const __grid_constant__ Result to,
                 int steps, int ranks) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  extern __shared__ char raw[];
-  const Memory<S> memory(raw);
-  const Part part = part_of<S>(steps, ranks);
-  launch_dependents();
-  if (threadIdx.x == S::kConsumers) init_barriers(memory);
-  __syncthreads();
-  if (threadIdx.x < S::kConsumers) {
-    wait_for_dependency();
-    const Writer<S, T> writer(memory, to, part);
-    uint32_t acc[S::kSums] = {};
-    consume_int8(memory, part.steps, acc);
-    write_sums(memory, writer, acc, ranks);
-  } else {
-    if (threadIdx.x == S::kConsumers) bring_weights(memory, weights, part);
-    if (threadIdx.x == S::kConsumers + 32) bring_int8_tokens(memory, tokens, part);
-    __syncwarp();
-    if (ranks > 1) cluster_arrive(), cluster_wait();
-  }
-  if (ranks > 1) cluster_arrive(), cluster_wait();  // others may still read this block's sums
+  run_block<S, T, uint32_t>(
+      to, steps, ranks,
+      [](const Memory<S>& memory, int own, uint32_t(&acc)[S::kSums]) {
+        consume_int8(memory, own, acc);
+      },
+      [&](const Memory<S>& memory, const Part& part, int /*warp*/) {
+        if (threadIdx.x == S::kConsumers) bring_weights(memory, weights, part);
+        if (threadIdx.x == S::kConsumers + 32) bring_int8_tokens(memory, tokens, part);
+      });
 #endif
 }
 

@@ -155,18 +155,24 @@ __device__ inline void fetch_step(char* to, const CUtensorMap& map, int step, in
   }
 }
 
+/// All of one operand's steps, to `offset` of each stage in its turn; one thread.
+template <typename S, int kRows, int kAtoms>
+__device__ void bring(const Memory<S>& memory, int offset, const CUtensorMap& map, const Part& part,
+                      int row, uint64_t policy) {
+  Place<S> at;
+  for (int i = 0; i < part.steps; ++i) {
+    if (i >= S::kStages) barrier_wait(memory.empty + at.stage, at.turn ^ 1);
+    fetch_step<kRows, kAtoms>(memory.weights(at.stage) + offset, map, part.first + i, row,
+                              memory.full + at.stage, policy);
+    at.advance(1);
+  }
+}
+
 /// One thread. Those of the first turn need not wait: no kernel writes weights.
 template <typename S>
 __device__ void bring_weights(const Memory<S>& memory, const CUtensorMap& weights,
                               const Part& part) {
-  const uint64_t policy = read_once_policy();
-  Place<S> at;
-  for (int i = 0; i < part.steps; ++i) {
-    if (i >= S::kStages) barrier_wait(memory.empty + at.stage, at.turn ^ 1);
-    fetch_step<S::kRows, S::kAtoms>(memory.weights(at.stage), weights, part.first + i,
-                                    part.weight_row, memory.full + at.stage, policy);
-    at.advance(1);
-  }
+  bring<S, S::kRows, S::kAtoms>(memory, 0, weights, part, part.weight_row, read_once_policy());
 }
 
 /// A warp is done with step i - 1, now that it has begun step i at `at`.

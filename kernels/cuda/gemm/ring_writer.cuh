@@ -1,4 +1,4 @@
-// The end of a ring kernel: sums over the cluster, scales, and values to y.
+// A ring kernel's frame and its end: sums over the cluster, scales, and values to y.
 #pragma once
 #include "kernels/cuda/gemm/ring.cuh"
 #include "kernels/cuda/vec8.cuh"
@@ -173,6 +173,31 @@ __device__ void write_sums(const Memory<S>& memory, const Writer<S, T>& writer,
                Four<Sum>{acc[4 * e], acc[4 * e + 1], acc[4 * e + 2], acc[4 * e + 3]});
   }
   writer.finish(memory.ring, S::kTokens / 8, 0, 1);
+}
+
+/// A whole block. multiply(memory, steps, sums) with the threads that do; bring(memory, part, warp)
+/// with the others, warp 0 the one for the weights. steps: of K in all.
+template <typename S, typename T, typename Sum, typename Multiply, typename Bring>
+__device__ inline void run_block(const Result& to, int steps, int ranks, const Multiply& multiply,
+                                 const Bring& bring) {
+  extern __shared__ char raw[];
+  const Memory<S> memory(raw);
+  const Part part = part_of<S>(steps, ranks);
+  launch_dependents();
+  if (threadIdx.x == S::kConsumers) init_barriers(memory);
+  __syncthreads();
+  if (threadIdx.x < S::kConsumers) {
+    wait_for_dependency();
+    const Writer<S, T> writer(memory, to, part);
+    Sum acc[S::kSums] = {};
+    multiply(memory, part.steps, acc);
+    write_sums(memory, writer, acc, ranks);
+  } else {
+    bring(memory, part, static_cast<int>(threadIdx.x - S::kConsumers) / 32);
+    __syncwarp();
+    if (ranks > 1) cluster_arrive(), cluster_wait();
+  }
+  if (ranks > 1) cluster_arrive(), cluster_wait();  // others may still read this block's sums
 }
 
 }  // namespace octet::cuda::ring

@@ -177,26 +177,15 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
     wide_kernel(const __grid_constant__ CUtensorMap weights, const WideTokens tokens,
                 const __grid_constant__ Result to, int steps, int ranks) {
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-  extern __shared__ char raw[];
-  const Memory<S> memory(raw);
-  const Part part = part_of<S>(steps, ranks);
-  launch_dependents();
-  if (threadIdx.x == S::kConsumers) init_barriers(memory);
-  __syncthreads();
-  if (threadIdx.x < S::kConsumers) {
-    wait_for_dependency();
-    const Writer<S, T> writer(memory, to, part);
-    float acc[S::kSums] = {};
-    consume_wide<S, T>(memory, part.steps, acc);
-    write_sums(memory, writer, acc, ranks);
-  } else {
-    const int warp = static_cast<int>(threadIdx.x - S::kConsumers) / 32;
-    if (warp > 0) bring_wide_tokens(memory, tokens, part, warp - 1);
-    if (threadIdx.x == S::kConsumers) bring_weights(memory, weights, part);
-    __syncwarp();
-    if (ranks > 1) cluster_arrive(), cluster_wait();
-  }
-  if (ranks > 1) cluster_arrive(), cluster_wait();  // others may still read this block's sums
+  run_block<S, T, float>(
+      to, steps, ranks,
+      [](const Memory<S>& memory, int own, float(&acc)[S::kSums]) {
+        consume_wide<S, T>(memory, own, acc);
+      },
+      [&](const Memory<S>& memory, const Part& part, int warp) {
+        if (warp > 0) bring_wide_tokens(memory, tokens, part, warp - 1);
+        if (threadIdx.x == S::kConsumers) bring_weights(memory, weights, part);
+      });
 #endif
 }
 
