@@ -19,8 +19,6 @@ namespace {
 // Rows of weight widened at a time: enough to feed a GEMM, small beside any weight; on a GPU, whose
 // GEMMs want wide tiles, what takes this many bytes.
 constexpr int64_t kTileRows = 512, kGpuTileBytes = int64_t{64} << 20;
-// Up to here INT4 is widened in registers (docs/performance.md).
-constexpr int64_t kFewInt4Rows = 64;
 
 at::Tensor token_rows(const at::Tensor& x) {
   return x.reshape({-1, x.size(-1)}).contiguous();
@@ -211,9 +209,11 @@ at::Tensor GroupedLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
-  if (x.size(0) <= kFewInt4Rows && bits_ == 4 && !x.is_cpu()) {
+#ifdef OCTET_HAS_CUDA
+  if (bits_ == 4 && !x.is_cpu() && x.size(0) <= cuda::kFewRowsMost) {
     return unflatten(few_rows(x), input.leading);
   }
+#endif
   const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) { widen(row, rows, out); };
   return unflatten(tiled_linear(x, n_, bias_, *context_.counters, tile), input.leading);
 }
