@@ -109,6 +109,10 @@ void with_type(Type type, const Call& call) {
   }
 }
 
+inline bool aligned(const void* p, uintptr_t bytes) {
+  return reinterpret_cast<uintptr_t>(p) % bytes == 0;
+}
+
 constexpr int kThreads = 256;
 constexpr int64_t kMaxBlocks = 1 << 16;  // kernels stride over what is left
 

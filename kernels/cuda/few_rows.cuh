@@ -19,6 +19,14 @@ constexpr int kBlock = 128;
 constexpr int kUnit = 32;
 constexpr int kUnits = kBlock / kUnit;
 constexpr int kBlockLoads = kTileColumns * kBlock / 32;
+/// The bit at which the code of `place`, 0 to 7, begins in its word.
+__host__ __device__ constexpr int nibble(int64_t place) {
+  return static_cast<int>(4 * (place % 2 * 4 + place / 2));
+}
+/// A word's code of `place`, -8 to 7.
+__device__ inline int int4_code(uint32_t word, int64_t place) {
+  return static_cast<int>(word >> nibble(place) & 15) - 8;
+}
 
 /// v = sum * row_scale * col_scale + bias, each that is not null; y [m, n] of type `type`.
 struct Output {
@@ -171,10 +179,6 @@ void launch_few_rows(void (*kernel)(Params...), int64_t n, int64_t turns, bool o
   const size_t shared = sizeof(float) * warps * kTileTokens * (kColumns + 4);
   launch(kernel, dim3(static_cast<unsigned>(blocks)), dim3(static_cast<unsigned>(32 * warps)),
          shared, overlap, stream, args...);
-}
-
-inline bool is_aligned(const void* p) {
-  return reinterpret_cast<uintptr_t>(p) % 16 == 0;
 }
 
 /// 64-byte steps of the rows a warp has in flight: 1 KiB each, times the tiles of weights.

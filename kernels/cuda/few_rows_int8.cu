@@ -52,7 +52,7 @@ void w8a8_few_rows(const int8_t* q, const float* row_scale, bool per_row, const 
   refuse_many_rows("w8a8_few_rows", m);
   if (m <= 0 || n <= 0) return;
   const Output out{row_scale, per_row, col_scale, bias, type, m, n, y};
-  if (k % 16 != 0 || !is_aligned(q) || !is_aligned(w)) {
+  if (k % 16 != 0 || !aligned(q, 16) || !aligned(w, 16)) {
     w8a8_plain_kernel<<<blocks_for(ceil_div(m * n, kThreads / 32)), kThreads, 0,
                         as_stream(stream)>>>(q, w, k, out);
   } else {

@@ -21,7 +21,7 @@ __global__ void pack_codes_kernel(const int8_t* codes, int64_t n, int64_t k, int
     uint32_t word = 0;
     for (int c = 0; c < 8; ++c) {
       const int code = row < n && first + c < k ? codes[row * k + first + c] : 0;
-      word |= static_cast<uint32_t>((code + 8) & 15) << (4 * (c % 2 * 4 + c / 2));
+      word |= static_cast<uint32_t>((code + 8) & 15) << nibble(c);
     }
     packed[i] = word;
   }
@@ -59,9 +59,10 @@ __global__ void unpack_kernel(const uint4* words, const S* scales, int64_t group
       float values[8];
 #pragma unroll
       for (int c = 0; c < 8; ++c) {
-        const int code = static_cast<int>(parts[u] >> (4 * (c % 2 * 4 + c / 2)) & 15) - 8;
         const int64_t at = ((tile * groups + (j + c) / group) * 8 + lane / 4) * 2 + half;
-        values[c] = j + c < k ? __fmul_rn(to_float(scales[at]), static_cast<float>(code)) : 0.0f;
+        values[c] =
+            j + c < k ? __fmul_rn(to_float(scales[at]), static_cast<float>(int4_code(parts[u], c)))
+                      : 0.0f;
       }
       if (k % 8 == 0) {
         if (j < k) store8(to, narrow8<T>(values));

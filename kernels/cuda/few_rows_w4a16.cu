@@ -165,10 +165,9 @@ __global__ void w4_plain_kernel(const T* x, const uint32_t* words, const S* scal
     const int64_t tile = column / kTileColumns, g = column % 8, half = column / 8 % 2;
     float sum = 0;
     for (int64_t j = lane; j < k; j += 32) {
-      const int64_t in = j % kBlock, place = in % 8;
+      const int64_t in = j % kBlock;
       const int64_t word = ((tile * blocks + j / kBlock) * 2 + half) * 32 + g * 4 + in % kUnit / 8;
-      const uint32_t bits = words[word * kUnits + in / kUnit];
-      const int code = static_cast<int>(bits >> (4 * (place % 2 * 4 + place / 2)) & 15) - 8;
+      const int code = int4_code(words[word * kUnits + in / kUnit], in % 8);
       const float scale = to_float(scales[((tile * groups + j / group) * 8 + g) * 2 + half]);
       sum = fmaf(__fmul_rn(scale, static_cast<float>(code)), to_float(x[token * k + j]), sum);
     }
@@ -191,7 +190,8 @@ void launch_w4(const T* x, const uint8_t* packed, const S* scales, int64_t group
   const int shift = shift_of(group);
   const int64_t blocks = ceil_div(k, kBlock);
   if constexpr (!std::is_same_v<T, float>) {
-    if (shift >= 0 && k % kUnit == 0 && is_aligned(x) && is_aligned(packed) && is_aligned(scales)) {
+    if (shift >= 0 && k % kUnit == 0 && aligned(x, 16) && aligned(packed, 16) &&
+        aligned(scales, 16)) {
       const Weights<S> weights{reinterpret_cast<const uint4*>(packed),
                                reinterpret_cast<const Pair<S>*>(scales), blocks,
                                ceil_div(kBlock * blocks, group), shift};

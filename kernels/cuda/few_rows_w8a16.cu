@@ -43,7 +43,7 @@ void w8a16_few_rows(const void* x, const int8_t* w, const float* scale, const vo
                     int64_t m, int64_t n, int64_t k, void* y, void* stream, bool overlap) {
   refuse_many_rows("w8a16_few_rows", m);
   if (m <= 0 || n <= 0) return;
-  if (type == Type::kF32 || k % 16 != 0 || !is_aligned(x) || !is_aligned(w)) {
+  if (type == Type::kF32 || k % 16 != 0 || !aligned(x, 16) || !aligned(w, 16)) {
     return w8a16_plain(x, w, scale, bias, type, m, n, k, y, stream);
   }
 #ifdef OCTET_SM90_GEMM

@@ -133,8 +133,4 @@ class Magnitude {
   unsigned top_ = 0;
 };
 
-inline bool aligned(const void* p, uintptr_t bytes) {
-  return reinterpret_cast<uintptr_t>(p) % bytes == 0;
-}
-
 }  // namespace octet::cuda

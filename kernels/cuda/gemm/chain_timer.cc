@@ -2,9 +2,8 @@
 #include "kernels/cuda/gemm/chain_timer.h"
 
 #include <algorithm>
-#include <string>
 
-#include "core/error.h"
+#include "kernels/cuda/recording.h"
 
 namespace octet::cuda {
 namespace {
@@ -12,57 +11,7 @@ namespace {
 constexpr int kTrials = 5;
 constexpr size_t kMostCopies = 128;
 
-class Event {
- public:
-  Event() { check_cuda(cudaEventCreate(&event_), "cudaEventCreate"); }
-  ~Event() { cudaEventDestroy(event_); }
-  Event(const Event&) = delete;
-  Event& operator=(const Event&) = delete;
-  void record(void* stream) const {
-    check_cuda(cudaEventRecord(event_, as_stream(stream)), "cudaEventRecord");
-  }
-  double microseconds_since(const Event& begin) const {
-    float ms = 0;
-    check_cuda(cudaEventSynchronize(event_), "cudaEventSynchronize");
-    check_cuda(cudaEventElapsedTime(&ms, begin.event_, event_), "cudaEventElapsedTime");
-    return 1e3 * ms;
-  }
-
- private:
-  cudaEvent_t event_{};
-};
-
-/// What `record` puts on the stream, as one launch.
-class Graph {
- public:
-  Graph(void* stream, const std::function<void()>& record) {
-    cudaGraph_t graph{};
-    check_cuda(cudaStreamBeginCapture(as_stream(stream), cudaStreamCaptureModeThreadLocal),
-               "cudaStreamBeginCapture");
-    record();
-    check_cuda(cudaStreamEndCapture(as_stream(stream), &graph), "cudaStreamEndCapture");
-    const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
-    cudaGraphDestroy(graph);
-    check_cuda(status, "cudaGraphInstantiate");
-  }
-  ~Graph() { cudaGraphExecDestroy(graph_); }
-  Graph(const Graph&) = delete;
-  Graph& operator=(const Graph&) = delete;
-  void launch(void* stream) const {
-    check_cuda(cudaGraphLaunch(graph_, as_stream(stream)), "cudaGraphLaunch");
-  }
-
- private:
-  cudaGraphExec_t graph_{};
-};
-
 }  // namespace
-
-void check_cuda(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) return;
-  throw Error(std::string(what) + ": " + cudaGetErrorString(status), "a working CUDA device",
-              "check the device with nvidia-smi, or run with --device cpu");
-}
 
 ChainTimer::ChainTimer(const Int8Gemm& g, int64_t rows) : g_(g), copies_{const_cast<int8_t*>(g.w)} {
   cudaStream_t stream{};
@@ -129,8 +78,7 @@ void ChainTimer::produce() const {
 double ChainTimer::microseconds(const Run& run) const {
   if (!run(g_, stream_))
     return -1;  // and has what it needs now: nothing is allocated while recording
-  check_cuda(cudaStreamSynchronize(as_stream(stream_)), "a kernel");
-  const Graph chain(stream_, [&] {
+  const Recording chain(stream_, [&] {
     for (int8_t* weights : copies_) {
       Int8Gemm one = g_;
       one.w = weights;
@@ -138,13 +86,9 @@ double ChainTimer::microseconds(const Run& run) const {
       run(one, stream_);
     }
   });
-  const Event begin, end;
   std::vector<double> times;
   for (int i = -1; i < kTrials; ++i) {
-    begin.record(stream_);
-    chain.launch(stream_);
-    end.record(stream_);
-    const double us = end.microseconds_since(begin) / static_cast<double>(copies_.size());
+    const double us = chain.microseconds() / static_cast<double>(copies_.size());
     if (i >= 0) times.push_back(us);
   }
   std::nth_element(times.begin(), times.begin() + kTrials / 2, times.end());

@@ -10,9 +10,6 @@
 
 namespace octet::cuda {
 
-/// Throws octet::Error where `status` is none of success.
-void check_cuda(cudaError_t status, const char* what);
-
 inline cudaStream_t as_stream(void* stream) {
   return static_cast<cudaStream_t>(stream);
 }

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "core/files.h"
 #include "kernels/cuda/gemm/chain_timer.h"
+#include "kernels/cuda/recording.h"
 
 namespace octet::cuda {
 namespace {
@@ -76,6 +77,7 @@ void GemmChooser::save() {
   load();  // another process may have added to it
   std::string text = kMagic + gpu_ + "\n";
   for (const auto& [key, choice] : choices_) {
+    if (choice.tiling.empty()) continue;
     char numbers[128];
     std::snprintf(numbers, sizeof(numbers), "%lld %lld %lld %.1f %d ",
                   static_cast<long long>(std::get<0>(key)),
@@ -146,7 +148,7 @@ TilingChoice GemmChooser::guess(const Int8Gemm& g) const {
   double least = 0;
   for (const auto& [key, choice] : choices_) {
     const auto [n, k, m] = key;
-    if (m != bucket(g.m)) continue;
+    if (m != bucket(g.m) || choice.tiling.empty()) continue;
     const double ratio = static_cast<double>(n) * static_cast<double>(k) /
                          (static_cast<double>(g.n) * static_cast<double>(g.k));
     const double distance = ratio > 1 ? ratio : 1 / ratio;
@@ -167,17 +169,11 @@ bool GemmChooser::run(const Int8Gemm& g, bool overlap, void* stream) {
     const auto known = choices_.find(key);
     if (known != choices_.end()) {
       choice = known->second;
-    } else if (capturing(stream)) {
-      choice = guess(g);
-    } else {
-      choice = measure(g, stream);
-      if (choice.tiling.empty()) {
-        choice = guess(g);
-      } else {
-        choices_[key] = choice;
-        changed_ = true;
-      }
+    } else if (!capturing(stream)) {
+      choice = choices_[key] = measure(g, stream);
+      changed_ |= !choice.tiling.empty();
     }
+    if (choice.tiling.empty()) choice = guess(g);
   }
   if (run(g, choice, overlap, stream)) return true;
   return run(g, {"sm80 64x128x64", 1, 0}, false, stream);

@@ -55,7 +55,7 @@ class GemmChooser {
   int arch_ = 0;
   bool foreign_ = false, changed_ = false;  // the file belongs to another card; choices were added
   std::mutex mutex_;
-  std::map<Key, TilingChoice> choices_;
+  std::map<Key, TilingChoice> choices_;  // of shapes that none could run, too: measured once
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;
 };
