@@ -1,6 +1,7 @@
-// Barriers in shared memory that tell when the bytes of asynchronous copies have arrived (PTX:
-// mbarrier; compute capability 9.0, elsewhere these do nothing). A barrier's phases have parities
-// 0, 1, 0, ...; barrier_wait(parity) returns once the phase of that parity is complete.
+// Asynchronous copies, and barriers in shared memory that tell when their bytes have arrived (PTX:
+// cp.async.bulk, mbarrier; compute capability 9.0, elsewhere these do nothing). A barrier's phases
+// have parities 0, 1, 0, ...; barrier_wait(parity) returns once the phase of that parity is
+// complete.
 #pragma once
 #include <cstdint>
 
@@ -52,6 +53,27 @@ __device__ inline void barrier_wait(uint64_t* barrier, uint32_t parity) {
       "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
       "@!done bra again;\n}" ::"r"(shared_address(barrier)),
       "r"(parity)
+      : "memory");
+#endif
+}
+
+/// For data that no one reads again.
+__device__ inline uint64_t read_once_policy() {
+  uint64_t policy = 0;
+#if __CUDA_ARCH__ >= 900
+  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+#endif
+  return policy;
+}
+
+/// `bytes`, a multiple of 16, from global to shared memory, both aligned to 16.
+__device__ inline void copy_bulk(void* to, const void* from, uint32_t bytes, uint64_t* barrier,
+                                 uint64_t policy) {
+#if __CUDA_ARCH__ >= 900
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "
+      "[%0], [%1], %2, [%3], %4;" ::"r"(shared_address(to)),
+      "l"(from), "r"(bytes), "r"(shared_address(barrier)), "l"(policy)
       : "memory");
 #endif
 }

@@ -149,16 +149,14 @@ struct Shape {
   static constexpr int kTiles = kTilesOfTokens;
 };
 
-/// Activations that L1 does not keep are read from L2 once a block: two tiles of weights share
-/// them.
+/// Activations of more bytes are not kept by L1 but read from L2 once a block.
 constexpr int64_t kNearBytes = 96 << 10;
 
-/// call(Shape<...>{}) for m rows of activations that take x_bytes.
+/// call(Shape<...>{}) for m rows; pairs: two tiles of weights share what is read of activations.
 template <typename Call>
-void with_shape(int64_t m, int64_t x_bytes, const Call& call) {
-  const bool near = x_bytes <= kNearBytes;
-  if (m <= 8) return near ? call(Shape<1, 1>{}) : call(Shape<2, 1>{});
-  if (m <= 16) return near ? call(Shape<1, 2>{}) : call(Shape<2, 2>{});
+void with_shape(int64_t m, bool pairs, const Call& call) {
+  if (m <= 8) return pairs ? call(Shape<2, 1>{}) : call(Shape<1, 1>{});
+  if (m <= 16) return pairs ? call(Shape<2, 2>{}) : call(Shape<1, 2>{});
   if (m <= 32) return call(Shape<2, 4>{});
   return call(Shape<2, 8>{});
 }

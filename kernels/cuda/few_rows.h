@@ -42,8 +42,8 @@ void unpack_w4(const uint8_t* packed, const void* packed_scale, Type scale_type,
 
 /// y[m, n] = sum over k of scale[n, k / group] * code[n, k] * x[m, k], + bias[n]; what pack_w4
 /// wrote, scale_type float32 or `type` (else octet::Error). Codes times x are summed in float32
-/// over 32 neighbouring k, those sums times their scale likewise. Fast where T is a 16-bit type, k
-/// % 32 == 0 and group is 32 times a power of two.
+/// over 32 to 128 neighbouring k, those sums times their scale likewise. Fast where T is a 16-bit
+/// type, k % 32 == 0 and group is 32 times a power of two.
 void w4a16_few_rows(const void* x, const uint8_t* packed, const void* packed_scale, Type scale_type,
                     int64_t group, const void* bias, Type type, int64_t m, int64_t n, int64_t k,
                     void* y, void* stream, bool overlap = false);

@@ -56,7 +56,7 @@ void w8a8_few_rows(const int8_t* q, const float* row_scale, bool per_row, const 
     w8a8_plain_kernel<<<blocks_for(ceil_div(m * n, kThreads / 32)), kThreads, 0,
                         as_stream(stream)>>>(q, w, k, out);
   } else {
-    with_shape(m, m * k, [&](auto shape) {
+    with_shape(m, m * k > kNearBytes, [&](auto shape) {
       using S = decltype(shape);
       launch_few_rows<S>(w8_few_rows_kernel<Int8Op, S>, n, ceil_div(k, 64 * kW8Steps<S>), overlap,
                          stream, q, w, k, out);

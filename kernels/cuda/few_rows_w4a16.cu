@@ -1,27 +1,8 @@
 // INT4 weights and 16-bit float activations, few rows. Layout: few_rows_pack.cu.
-#include "kernels/cuda/few_rows.cuh"
-#include "kernels/cuda/widen.cuh"
+#include "kernels/cuda/few_rows_w4.cuh"
 
 namespace octet::cuda {
 namespace {
-
-/// Two scales as one load brings them.
-template <typename S>
-struct Pair {
-  uint32_t bits;
-  __device__ static float value(uint32_t bits) {
-    const auto half = static_cast<uint16_t>(bits);
-    return to_float(*reinterpret_cast<const S*>(&half));
-  }
-  __device__ float top() const { return value(bits); }
-  __device__ float low() const { return value(bits >> 16); }
-};
-template <>
-struct Pair<float> {
-  float2 values;
-  __device__ float top() const { return values.x; }
-  __device__ float low() const { return values.y; }
-};
 
 template <typename S>
 __device__ Pair<S> load_pair(const Pair<S>* p) {
@@ -34,15 +15,6 @@ __device__ Pair<S> load_pair(const Pair<S>* p) {
   return v;
 }
 
-template <typename T>
-__device__ void fragments(uint32_t top, uint32_t low, uint32_t (&a)[2][4]) {
-  uint32_t t[4], l[4];
-  widen(T{}, top, t);
-  widen(T{}, low, l);
-  a[0][0] = t[0], a[0][1] = l[0], a[0][2] = t[1], a[0][3] = l[1];
-  a[1][0] = t[2], a[1][1] = l[2], a[1][2] = t[3], a[1][3] = l[3];
-}
-
 /// What a lane loads of a block of 128 k of one tile.
 template <typename S>
 struct Loaded {
@@ -53,23 +25,6 @@ struct Loaded {
     return unit == 0 ? v.x : unit == 1 ? v.y : unit == 2 ? v.z : v.w;
   }
 };
-
-/// Adds scale * (codes * b) of a unit to the sums of a tile of weights.
-template <typename T, typename S, int kTiles>
-__device__ void multiply_unit(const Loaded<S>& w, int unit, const uint4 (&b)[kTiles],
-                              float (&acc)[kTiles][4]) {
-  uint32_t a[2][4];
-  fragments<T>(w.word(0, unit), w.word(1, unit), a);
-  const float top = w.scales[unit].top(), low = w.scales[unit].low();
-#pragma unroll
-  for (int j = 0; j < kTiles; ++j) {
-    float sum[4] = {};
-    mma_float<T>(sum, a[0], b[j].x, b[j].y);
-    mma_float<T>(sum, a[1], b[j].z, b[j].w);
-#pragma unroll
-    for (int c = 0; c < 4; ++c) acc[j][c] = fmaf(c < 2 ? top : low, sum[c], acc[j][c]);
-  }
-}
 
 /// Packed weights as a lane sees them.
 template <typename S>
@@ -142,7 +97,9 @@ __global__ void __launch_bounds__(32 * kMostWarps, Shape::kTiles <= 2 ? 2 : 1)
         uint4 b[kTiles];
         load_tokens(x + g * k + at, out.m, k, place, place < left, b);
 #pragma unroll
-        for (int i = 0; i < kM; ++i) multiply_unit<T>(loaded[s][i], u, b, acc[i]);
+        for (int i = 0; i < kM; ++i)
+          multiply_unit<T>(loaded[s][i].word(0, u), loaded[s][i].word(1, u), loaded[s][i].scales[u],
+                           b, acc[i]);
       }
       load(s, begin + round);
     }
@@ -184,6 +141,15 @@ int shift_of(int64_t group) {
   return -1;
 }
 
+/// Whether blocks of two tiles of weights are so few, or each so long, that a processor with one of
+/// them does not keep memory busy (measured on an H100).
+bool has_few_pairs(int64_t n, int64_t k) {
+  constexpr int64_t kLong = 8192;
+  const int64_t pairs = ceil_div(n, 2 * kTileColumns);
+  const int64_t processors = device_attribute(cudaDevAttrMultiProcessorCount);
+  return 2 * pairs <= processors || (pairs <= processors && k >= kLong);
+}
+
 template <typename T, typename S>
 void launch_w4(const T* x, const uint8_t* packed, const S* scales, int64_t group, int64_t k,
                const Output& out, void* stream, bool overlap) {
@@ -192,10 +158,15 @@ void launch_w4(const T* x, const uint8_t* packed, const S* scales, int64_t group
   if constexpr (!std::is_same_v<T, float>) {
     if (shift >= 0 && k % kUnit == 0 && aligned(x, 16) && aligned(packed, 16) &&
         aligned(scales, 16)) {
+      const bool few = has_few_pairs(out.n, k);
+      if (few && out.m <= kStreamRows && can_overlap()) {
+        return launch_w4_stream(x, packed, scales, shift, k, out, stream, overlap);
+      }
       const Weights<S> weights{reinterpret_cast<const uint4*>(packed),
                                reinterpret_cast<const Pair<S>*>(scales), blocks,
                                ceil_div(kBlock * blocks, group), shift};
-      return with_shape(out.m, out.m * k * static_cast<int64_t>(sizeof(T)), [&](auto shape) {
+      const bool far = out.m * k * static_cast<int64_t>(sizeof(T)) > kNearBytes;
+      return with_shape(out.m, far || !few, [&](auto shape) {
         using Sh = decltype(shape);
         launch_few_rows<Sh>(w4_few_rows_kernel<T, S, Sh>, out.n, ceil_div(blocks, kW4Steps<Sh>),
                             overlap, stream, x, weights, k, out);

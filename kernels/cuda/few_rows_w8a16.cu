@@ -53,7 +53,7 @@ void w8a16_few_rows(const void* x, const int8_t* w, const float* scale, const vo
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
     if constexpr (!std::is_same_v<T, float>) {
-      with_shape(m, m * k * static_cast<int64_t>(sizeof(T)), [&](auto shape) {
+      with_shape(m, m * k * static_cast<int64_t>(sizeof(T)) > kNearBytes, [&](auto shape) {
         using S = decltype(shape);
         launch_few_rows<S>(w8_few_rows_kernel<WidenOp<T>, S>, n, ceil_div(k, 64 * kW8Steps<S>),
                            overlap, stream, static_cast<const T*>(x), w, k, out);

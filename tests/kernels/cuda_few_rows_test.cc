@@ -18,9 +18,9 @@ struct Size {
 };
 /// The fast paths with whole and broken tiles, one and two tiles of weights a block, 4 and 8 warps,
 /// rings that turn and tiles of 128 rows; then what only the plain kernels take.
-const Size kSizes[] = {{16, 64},     {1, 16},   {37, 576},  {48, 4096},   {100, 1056},
-                       {2050, 320},  {33, 160}, {17, 2080}, {40, 12'832}, {208, 1040},
-                       {17'000, 80}, {5, 1},    {21, 15},   {19, 1000},   {3, 33}};
+const Size kSizes[] = {{16, 64},  {1, 16},    {37, 576},    {48, 4096},  {100, 1056},  {2050, 320},
+                       {33, 160}, {17, 2080}, {40, 12'832}, {208, 1040}, {17'000, 80}, {4400, 288},
+                       {5, 1},    {21, 15},   {19, 1000},   {3, 33}};
 const int64_t kRows[] = {1, 2, 7, 8, 9, 16, 17, 33, 64};
 
 std::vector<int8_t> codes(int64_t count, uint64_t seed, int low, int high) {

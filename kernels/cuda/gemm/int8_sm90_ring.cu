@@ -27,6 +27,7 @@ std::vector<Int8Tiling> sm90_ring_tilings() {
 #ifndef OCTET_FEW_GEMM_TILES
       tiling<128, 1, 2, 4, 1>("sm90 ring 64x128x256"),
       tiling<128, 2, 1, 6, 1>("sm90 ring 128x128x128"),
+      tiling<256, 1, 1, 5, 1>("sm90 ring 64x256x128"),
       tiling<256, 2, 1, 4, 1>("sm90 ring 128x256x128"),
 #endif
   };

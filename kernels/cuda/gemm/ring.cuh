@@ -20,6 +20,7 @@ namespace octet::cuda::ring {
 
 constexpr int kAtomBytes = 128;  // of a row: what one swizzle spans
 constexpr int kGroupRows = 64, kGroupThreads = 128;
+constexpr int kMostRanks = 8;  // blocks of a cluster
 
 /// kTokens of the N, kGroups warpgroups of 64 weight rows, steps of kAtoms x 128 of K, kStages of
 /// them in flight, kBlocks blocks an SM has room for; kTokenSize bytes an element of the tokens,
@@ -40,13 +41,23 @@ struct Shape {
   static constexpr int kRingBytes = kStages * kStageBytes;
   static constexpr int kAlignment = 1024;
   static constexpr int kBytes = kAlignment + kRingBytes + 16 * kStages + 4 * kTokens;
-  // The ring's memory afterwards: sums [kTokens / 8][kConsumers][4] for the cluster, then values
+  // The ring's memory afterwards: sums of the cluster's blocks (add_and_write), then values
   // [tokens][kRows], each row padded by 16 bytes, so that a warp's writes hit all banks.
-  static constexpr int kSumBytes = kConsumers * kSums * 4, kValueRow = 2 * kRows + 16;
+  static constexpr int kValueRow = 2 * kRows + 16;
   static_assert(kRingBytes >= kTokens * kValueRow);
-  static_assert(kRingBytes >= kSumBytes + (kTokens / 2 + 8) / 8 * 8 * kValueRow);
-  static_assert(kTokens <= kConsumers);
 };
+
+/// Of add_and_write() where `ranks` or fewer blocks, two at least, share a tile's K.
+template <typename S>
+constexpr int cluster_bytes(int ranks) {
+  int most = 0;
+  for (int r = 2; r <= ranks; ++r) {
+    const int slots = (S::kTokens / 8 + r - 1) / r;
+    const int bytes = slots * (8 * S::kValueRow + r * 16 * S::kConsumers);
+    if (bytes > most) most = bytes;
+  }
+  return most;
+}
 
 /// `steps` of K from `first` on, of the tiles of weights and of tokens at these rows.
 struct Part {
@@ -98,11 +109,6 @@ __device__ inline void fetch(void* to, const CUtensorMap& map, int k, int row, u
       : "memory");
 }
 
-__device__ inline uint64_t read_once_policy() {
-  uint64_t policy;
-  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
-  return policy;
-}
 __device__ inline uint64_t read_often_policy() {
   uint64_t policy;
   asm("createpolicy.fractional.L2::evict_last.b64 %0, 1.0;" : "=l"(policy));
@@ -116,11 +122,9 @@ __device__ inline uint64_t descriptor(const void* p) {
          uint64_t{1} << 62;
 }
 
-__device__ inline void cluster_arrive() {
-  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
-}
-__device__ inline void cluster_wait() {
-  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
+/// All threads of the cluster.
+__device__ inline void meet_cluster() {
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
 /// The threads that multiply.
 template <typename S>
@@ -231,12 +235,12 @@ bool launch_ring(void (*kernel)(Params...), int64_t m, int64_t n, int ranks, boo
   return false;
 }
 
-/// Coordinates of TMA are 32-bit integers, clusters have at most eight blocks.
+/// Coordinates of TMA are 32-bit integers.
 template <typename S>
 bool takes(int64_t m, int64_t n, int64_t k, int ranks) {
   constexpr int64_t kMost = int64_t{1} << 30;
   return k >= 16 && k <= kMost && n <= kMost / 8 && m <= 4 * S::kTokens && ranks >= 1 &&
-         ranks <= 8 && ranks <= ceil_div(k, S::kStep);
+         ranks <= kMostRanks && ranks <= ceil_div(k, S::kStep);
 }
 
 }  // namespace octet::cuda::ring

@@ -21,16 +21,16 @@ struct alignas(16) Four {
   Sum v[4];
 };
 
-/// Four words at `address` of this block's shared memory in the block `rank` of the cluster.
+/// To `to` of this block's shared memory, but in the block `rank` of the cluster.
 template <typename Sum>
-__device__ inline Four<Sum> load_remote(uint32_t address, uint32_t rank) {
-  uint32_t at;
-  uint4 v;
-  asm volatile("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(at) : "r"(address), "r"(rank));
-  asm volatile("ld.shared::cluster.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "r"(at));
-  return *reinterpret_cast<const Four<Sum>*>(&v);
+__device__ inline void store_remote(const Four<Sum>* to, int rank, const Four<Sum>& sums) {
+  const uint4 v = *reinterpret_cast<const uint4*>(&sums);
+  asm volatile(
+      "{\n.reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "st.shared::cluster.v4.u32 [there], {%2, %3, %4, %5};\n}" ::"r"(shared_address(to)),
+      "r"(rank), "r"(v.x), "r"(v.y), "r"(v.z), "r"(v.w)
+      : "memory");
 }
 
 /// 8 x 8 halves of a warp, two neighbours of a row a lane: rows become columns.
@@ -48,9 +48,10 @@ class Writer {
  public:
   __device__ Writer(const Memory<S>& memory, const Result& to, const Part& part)
       : memory_(memory), to_(to), part_(part) {
-    const int token = part.token_row + static_cast<int>(threadIdx.x);
-    if (threadIdx.x < S::kTokens && to.row_scale != nullptr) {
-      token_scale_ = to.row_scale[to.per_row && token < to.m ? token : 0];
+#pragma unroll
+    for (int i = 0; to.row_scale != nullptr && i < kScales; ++i) {
+      const int token = part.token_row + i * S::kConsumers + static_cast<int>(threadIdx.x);
+      token_scale_[i] = to.row_scale[to.per_row && token < to.m ? token : 0];
     }
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
@@ -66,7 +67,11 @@ class Writer {
 
   /// All have read the ring and have each other's scales then.
   __device__ void begin() const {
-    if (threadIdx.x < S::kTokens) memory_.token_scale[threadIdx.x] = token_scale_;
+#pragma unroll
+    for (int i = 0; i < kScales; ++i) {
+      const int token = i * S::kConsumers + static_cast<int>(threadIdx.x);
+      if (token < S::kTokens) memory_.token_scale[token] = token_scale_[i];
+    }
     consumers_meet<S>();
   }
 
@@ -122,38 +127,50 @@ class Writer {
   const Memory<S>& memory_;
   const Result& to_;
   const Part& part_;
-  float token_scale_ = 0, scale_[2], bias_[2] = {};
+  static constexpr int kScales = (S::kTokens + S::kConsumers - 1) / S::kConsumers;  // of a thread
+  float token_scale_[kScales] = {}, scale_[2], bias_[2] = {};
 };
 
-/// The block's share of the eights of tokens, added over the cluster's `ranks` blocks.
+/// Adds over the cluster's `ranks` blocks: each sends the others their share of the eights of
+/// tokens, every ranks-th, and adds what has come of its own. The ring's memory then: [ranks][slots
+/// of a block][kConsumers] fours, values.
 template <typename S, typename T, typename Sum>
 __device__ void add_and_write(const Memory<S>& memory, const Writer<S, T>& writer,
                               const Sum (&acc)[S::kSums], int rank, int ranks) {
   constexpr int kEights = S::kTokens / 8, kAtOnce = kEights < 4 ? kEights : 4;
-  const uint32_t own = shared_address(memory.ring) + 16 * threadIdx.x;
+  static_assert(S::kRingBytes >= cluster_bytes<S>(kMostRanks));
+  const int most = (kEights + ranks - 1) / ranks;
+  auto* const fours = reinterpret_cast<Four<Sum>*>(memory.ring);
+  Four<Sum>* const own = fours + threadIdx.x;
+  meet_cluster();  // all are done with their rings
+  int owner = 0, slot = 0;
 #pragma unroll
   for (int e = 0; e < kEights; ++e) {
-    reinterpret_cast<Four<Sum>*>(memory.ring)[e * S::kConsumers + threadIdx.x] = {
-        acc[4 * e], acc[4 * e + 1], acc[4 * e + 2], acc[4 * e + 3]};
+    const Four<Sum> sums{acc[4 * e], acc[4 * e + 1], acc[4 * e + 2], acc[4 * e + 3]};
+    Four<Sum>* const to = own + (rank * most + slot) * S::kConsumers;
+    if (owner == rank) {
+      *to = sums;
+    } else {
+      store_remote(to, owner, sums);
+    }
+    if (++owner == ranks) owner = 0, ++slot;
   }
-  cluster_arrive();
-  cluster_wait();
-  char* const values = memory.ring + S::kSumBytes;
+  meet_cluster();
+  char* const values = reinterpret_cast<char*>(fours + ranks * most * S::kConsumers);
   const int slots = rank < kEights ? (kEights - 1 - rank) / ranks + 1 : 0;
-  for (int slot = 0; slot < slots; slot += kAtOnce) {
+  for (int begin = 0; begin < slots; begin += kAtOnce) {
     Four<Sum> sums[kAtOnce] = {};
     for (int r = 0; r < ranks; ++r) {
 #pragma unroll
       for (int i = 0; i < kAtOnce; ++i) {
-        const int eight = min((slot + i) * ranks + rank, kEights - 1);
-        const Four<Sum> more = load_remote<Sum>(own + eight * (16 * S::kConsumers), r);
+        const Four<Sum> more = own[(r * most + min(begin + i, slots - 1)) * S::kConsumers];
 #pragma unroll
         for (int c = 0; c < 4; ++c) sums[i].v[c] += more.v[c];
       }
     }
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      if (slot + i < slots) writer.put(values, slot + i, (slot + i) * ranks + rank, sums[i]);
+      if (begin + i < slots) writer.put(values, begin + i, (begin + i) * ranks + rank, sums[i]);
     }
   }
   writer.finish(values, slots, rank, ranks);
@@ -195,9 +212,8 @@ __device__ inline void run_block(const Result& to, int steps, int ranks, const M
   } else {
     bring(memory, part, static_cast<int>(threadIdx.x - S::kConsumers) / 32);
     __syncwarp();
-    if (ranks > 1) cluster_arrive(), cluster_wait();
+    if (ranks > 1) meet_cluster(), meet_cluster();  // as add_and_write() does
   }
-  if (ranks > 1) cluster_arrive(), cluster_wait();  // others may still read this block's sums
 }
 
 }  // namespace octet::cuda::ring

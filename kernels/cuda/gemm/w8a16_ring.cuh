@@ -194,7 +194,7 @@ template <typename S>
 int ranks_for(int64_t m, int64_t n, int64_t k) {
   const int64_t processors = device_attribute(cudaDevAttrMultiProcessorCount);
   const int64_t tiles = ceil_div(n, S::kRows) * ceil_div(m, S::kTokens);
-  const int64_t most = std::min<int64_t>(8, ceil_div(k, S::kStep) / 2);
+  const int64_t most = std::min<int64_t>(kMostRanks, ceil_div(k, S::kStep) / 2);
   return static_cast<int>(std::clamp<int64_t>(processors / tiles, 1, std::max<int64_t>(1, most)));
 }
 
