@@ -45,7 +45,9 @@ void pack_panel(const int8_t* w, const PackedInt8::Impl& to, int64_t p, int8_t* 
         sum += from[j];
       }
     }
-    start[c] = -to.tile->offset * sum;
+    // Wraps for the longest rows, as the sums that start there do: what comes out fits.
+    start[c] = static_cast<int32_t>(0U - static_cast<uint32_t>(to.tile->offset) *
+                                             static_cast<uint32_t>(sum));
   }
 }
 

@@ -265,7 +265,8 @@ TEST_P(FewRowsGpu, OverlappingReadsWhatItsPredecessorWrote) {
   }
   const std::vector<float> y = decode(dy.host(), GetParam());
   for (int64_t i = 0; i < rounds * m * n; i += 97) {
-    const float value = static_cast<float>(i / (m * n) + 1) * 0.25f;
+    const int64_t round = i / (m * n);
+    const float value = static_cast<float>(round + 1) * 0.25f;
     const float expected = static_cast<float>(127 * k) * (value / 127.0f);
     ASSERT_EQ(y[i], rounded({expected}, GetParam())[0]) << i;
   }
