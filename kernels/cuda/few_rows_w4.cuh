@@ -32,24 +32,6 @@ __device__ inline void fragments(uint32_t top, uint32_t low, uint32_t (&a)[2][4]
   a[1][0] = t[2], a[1][1] = l[2], a[1][2] = t[3], a[1][3] = l[3];
 }
 
-/// Adds scale * (codes * b) of a unit to the sums of a tile of weights; a word of codes for each of
-/// the rows g and g + 8.
-template <typename T, typename S, int kTiles>
-__device__ inline void multiply_unit(uint32_t top_codes, uint32_t low_codes, const Pair<S>& scales,
-                                     const uint4 (&b)[kTiles], float (&acc)[kTiles][4]) {
-  uint32_t a[2][4];
-  fragments<T>(top_codes, low_codes, a);
-  const float top = scales.top(), low = scales.low();
-#pragma unroll
-  for (int j = 0; j < kTiles; ++j) {
-    float sum[4] = {};
-    mma_float<T>(sum, a[0], b[j].x, b[j].y);
-    mma_float<T>(sum, a[1], b[j].z, b[j].w);
-#pragma unroll
-    for (int c = 0; c < 4; ++c) acc[j][c] = fmaf(c < 2 ? top : low, sum[c], acc[j][c]);
-  }
-}
-
 /// Up to how many rows launch_w4_stream() takes.
 constexpr int64_t kStreamRows = 16;
 

@@ -26,6 +26,23 @@ struct Loaded {
   }
 };
 
+/// Adds scale * (codes * b) of a unit to the sums of a tile of weights.
+template <typename T, typename S, int kTiles>
+__device__ void multiply_unit(const Loaded<S>& w, int unit, const uint4 (&b)[kTiles],
+                              float (&acc)[kTiles][4]) {
+  uint32_t a[2][4];
+  fragments<T>(w.word(0, unit), w.word(1, unit), a);
+  const float top = w.scales[unit].top(), low = w.scales[unit].low();
+#pragma unroll
+  for (int j = 0; j < kTiles; ++j) {
+    float sum[4] = {};
+    mma_float<T>(sum, a[0], b[j].x, b[j].y);
+    mma_float<T>(sum, a[1], b[j].z, b[j].w);
+#pragma unroll
+    for (int c = 0; c < 4; ++c) acc[j][c] = fmaf(c < 2 ? top : low, sum[c], acc[j][c]);
+  }
+}
+
 /// Packed weights as a lane sees them.
 template <typename S>
 struct Weights {
@@ -97,9 +114,7 @@ __global__ void __launch_bounds__(32 * kMostWarps, Shape::kTiles <= 2 ? 2 : 1)
         uint4 b[kTiles];
         load_tokens(x + g * k + at, out.m, k, place, place < left, b);
 #pragma unroll
-        for (int i = 0; i < kM; ++i)
-          multiply_unit<T>(loaded[s][i].word(0, u), loaded[s][i].word(1, u), loaded[s][i].scales[u],
-                           b, acc[i]);
+        for (int i = 0; i < kM; ++i) multiply_unit<T>(loaded[s][i], u, b, acc[i]);
       }
       load(s, begin + round);
     }

@@ -77,7 +77,6 @@ void GemmChooser::save() {
   load();  // another process may have added to it
   std::string text = kMagic + gpu_ + "\n";
   for (const auto& [key, choice] : choices_) {
-    if (choice.tiling.empty()) continue;
     char numbers[128];
     std::snprintf(numbers, sizeof(numbers), "%lld %lld %lld %.1f %d ",
                   static_cast<long long>(std::get<0>(key)),
@@ -148,7 +147,7 @@ TilingChoice GemmChooser::guess(const Int8Gemm& g) const {
   double least = 0;
   for (const auto& [key, choice] : choices_) {
     const auto [n, k, m] = key;
-    if (m != bucket(g.m) || choice.tiling.empty()) continue;
+    if (m != bucket(g.m)) continue;
     const double ratio = static_cast<double>(n) * static_cast<double>(k) /
                          (static_cast<double>(g.n) * static_cast<double>(g.k));
     const double distance = ratio > 1 ? ratio : 1 / ratio;
@@ -169,9 +168,14 @@ bool GemmChooser::run(const Int8Gemm& g, bool overlap, void* stream) {
     const auto known = choices_.find(key);
     if (known != choices_.end()) {
       choice = known->second;
-    } else if (!capturing(stream)) {
-      choice = choices_[key] = measure(g, stream);
-      changed_ |= !choice.tiling.empty();
+    } else if (!capturing(stream) && !untimed_.contains(key)) {
+      choice = measure(g, stream);
+      if (choice.tiling.empty()) {
+        untimed_.insert(key);
+      } else {
+        choices_[key] = choice;
+        changed_ = true;
+      }
     }
     if (choice.tiling.empty()) choice = guess(g);
   }

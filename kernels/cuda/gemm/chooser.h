@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <tuple>
 
@@ -55,7 +56,8 @@ class GemmChooser {
   int arch_ = 0;
   bool foreign_ = false, changed_ = false;  // the file belongs to another card; choices were added
   std::mutex mutex_;
-  std::map<Key, TilingChoice> choices_;  // of shapes that none could run, too: measured once
+  std::map<Key, TilingChoice> choices_;
+  std::set<Key> untimed_;  // shapes that measure() found none for: not measured again
   void* scratch_ = nullptr;
   size_t scratch_bytes_ = 0;
 };

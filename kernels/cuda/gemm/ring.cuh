@@ -47,11 +47,11 @@ struct Shape {
   static_assert(kRingBytes >= kTokens * kValueRow);
 };
 
-/// Of add_and_write() where `ranks` or fewer blocks, two at least, share a tile's K.
+/// Of add_and_write(), however many blocks share a tile's K.
 template <typename S>
-constexpr int cluster_bytes(int ranks) {
+constexpr int cluster_bytes() {
   int most = 0;
-  for (int r = 2; r <= ranks; ++r) {
+  for (int r = 2; r <= kMostRanks; ++r) {
     const int slots = (S::kTokens / 8 + r - 1) / r;
     const int bytes = slots * (8 * S::kValueRow + r * 16 * S::kConsumers);
     if (bytes > most) most = bytes;

@@ -138,7 +138,7 @@ template <typename S, typename T, typename Sum>
 __device__ void add_and_write(const Memory<S>& memory, const Writer<S, T>& writer,
                               const Sum (&acc)[S::kSums], int rank, int ranks) {
   constexpr int kEights = S::kTokens / 8, kAtOnce = kEights < 4 ? kEights : 4;
-  static_assert(S::kRingBytes >= cluster_bytes<S>(kMostRanks));
+  static_assert(S::kRingBytes >= cluster_bytes<S>());
   const int most = (kEights + ranks - 1) / ranks;
   auto* const fours = reinterpret_cast<Four<Sum>*>(memory.ring);
   Four<Sum>* const own = fours + threadIdx.x;
