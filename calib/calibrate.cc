@@ -9,15 +9,15 @@
 
 #include "calib/observer.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/stage_dir.h"
 #include "core/version.h"
 #include "datasets/text.h"
-#include "models/device.h"
-#include "models/hidden_spill.h"
-#include "models/model.h"
+#include "models/data/samples.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
-#include "models/samples.h"
+#include "models/run/device.h"
+#include "models/run/hidden_spill.h"
+#include "models/run/model.h"
 
 namespace octet {
 namespace {

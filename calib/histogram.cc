@@ -8,7 +8,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "kernels/cpu/statistics.h"
+#include "kernels/cpu/statistics/statistics.h"
 
 namespace octet {
 namespace {

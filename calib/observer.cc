@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #ifdef OCTET_HAS_CUDA
-#include "models/cuda.h"
+#include "models/run/cuda.h"
 #endif
 
 namespace octet {

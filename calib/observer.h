@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "calib/site_statistics.h"
-#include "models/executor.h"
+#include "models/run/executor.h"
 
 namespace octet {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "kernels/cpu/statistics.h"
+#include "kernels/cpu/statistics/statistics.h"
 
 namespace octet {
 namespace {

@@ -41,8 +41,8 @@ function(octet_embed_page target)
     message(STATUS "octet: Chart.js not found (Debian: libjs-chart.js): report.html will have tables, no charts")
     set(chart NONE)
   endif()
-  octet_embed(${target} tools/report/html/assets.h octet::html
+  octet_embed(${target} report/html/assets.h octet::html
     chart_js ${chart}
-    page_js ${CMAKE_SOURCE_DIR}/tools/report/html/page.js
-    page_css ${CMAKE_SOURCE_DIR}/tools/report/html/page.css)
+    page_js ${CMAKE_SOURCE_DIR}/report/html/page.js
+    page_css ${CMAKE_SOURCE_DIR}/report/html/page.css)
 endfunction()

@@ -1,11 +1,31 @@
 # Compiler flags, linker and cache shared by every target.
 find_program(OCTET_CCACHE ccache)
 if(OCTET_CCACHE)
-  # pch_defines and -fpch-preprocess let ccache serve targets with a precompiled header.
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+  # pch_defines and -fpch-preprocess let ccache serve targets with a precompiled header, the checksum beside it stands for
+  # its 500 MB. depend: no preprocessor runs in front of the compiler. Paths below the source folder are hashed as relative
+  # ones, so that one cache serves several checkouts.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_DEPEND=1 CCACHE_PCH_EXTSUM=1 CCACHE_NOHASHDIR=1
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${OCTET_CCACHE})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${OCTET_CCACHE})
 endif()
+# What a precompiled header is made of, for ccache: our headers include those of installed packages alone.
+function(octet_header_checksum target header)
+  file(READ ${CMAKE_SOURCE_DIR}/${header} text)
+  string(REGEX MATCHALL "\"[^\"]+\"" ours "${text}")
+  foreach(name ${ours})
+    string(REPLACE "\"" "" name ${name})
+    file(READ ${CMAKE_SOURCE_DIR}/${name} included)
+    string(APPEND text "${included}")
+  endforeach()
+  file(GLOB versions ${OCTET_TORCH_DIR}/version.py)
+  foreach(version ${versions})
+    file(READ ${version} torch)
+    string(APPEND text "${torch}")
+  endforeach()
+  string(SHA256 sum "${text}${CMAKE_CXX_COMPILER_VERSION}${CMAKE_CXX_FLAGS}${CMAKE_BUILD_TYPE}${OCTET_SANITIZE}")
+  file(WRITE ${CMAKE_BINARY_DIR}/CMakeFiles/${target}.dir/cmake_pch.hxx.gch.sum "${sum}\n")
+endfunction()
 find_program(OCTET_MOLD mold)
 if(OCTET_MOLD)
   add_link_options($<$<LINK_LANGUAGE:CXX>:-fuse-ld=mold>)

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "core/files.h"
+#include "core/io/input_file.h"
 
 namespace octet {
 

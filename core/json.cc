@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/input_file.h"
 
 namespace octet {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/input_file.h"
 #include "core/random.h"
 
 namespace octet {

@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
 #include "core/hash.h"
-#include "datasets/gettext.h"
-#include "datasets/image_sets.h"
+#include "core/io/file_identity.h"
+#include "datasets/gettext/gettext.h"
+#include "datasets/images/image_sets.h"
 
 namespace octet {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/utf8.h"
-#include "datasets/gettext.h"
+#include "datasets/gettext/gettext.h"
 #include "datasets/records.h"
 
 namespace octet {

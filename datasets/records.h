@@ -7,13 +7,9 @@
 #include <vector>
 
 #include "datasets/data_spec.h"
+#include "text/chat/chat_message.h"
 
 namespace octet {
-
-struct ChatMessage {
-  std::string role;  ///< "system", "user" or "assistant"
-  std::string content;
-};
 
 /// A conversation as the model's text. `where` (file and line) names it in errors.
 using RenderFunction =

@@ -10,8 +10,8 @@
 #include "core/error.h"
 #include "eval/classification_scores.h"
 #include "eval/score.h"
-#include "models/device.h"
 #include "models/open.h"
+#include "models/run/device.h"
 
 namespace octet {
 namespace {
@@ -58,7 +58,7 @@ Evaluation summarize(const Run& run, const std::string& signature, uint64_t seed
   evaluation.scores = run.scores.result(seed);
   evaluation.int8_gemms = run.model.counters->int8_gemms;
   evaluation.packed_gemms = run.model.counters->packed_gemms;
-  evaluation.widened_tiles = run.model.counters->widened_tiles;
+  evaluation.dequantized_tiles = run.model.counters->dequantized_tiles;
   evaluation.largest_tile_rows = run.model.counters->largest_tile_rows;
   evaluation.seconds = run.seconds;
   return evaluation;

@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "datasets/batches.h"
 #include "eval/score_samples.h"
-#include "models/data.h"
+#include "models/data/data.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
 
@@ -23,7 +23,7 @@ Evaluation summarize(const LoadedModel& model, const ScoreAccumulator& scores, u
   evaluation.scores = scores.result(seed);
   evaluation.int8_gemms = model.counters->int8_gemms;
   evaluation.packed_gemms = model.counters->packed_gemms;
-  evaluation.widened_tiles = model.counters->widened_tiles;
+  evaluation.dequantized_tiles = model.counters->dequantized_tiles;
   evaluation.largest_tile_rows = model.counters->largest_tile_rows;
   return evaluation;
 }

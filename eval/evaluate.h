@@ -11,7 +11,7 @@
 #include "core/options.h"
 #include "datasets/text.h"
 #include "eval/statistics.h"
-#include "models/samples.h"
+#include "models/data/samples.h"
 #include "quant/load_model.h"
 
 namespace octet {
@@ -28,7 +28,7 @@ struct Evaluation {
   std::string scheme;     ///< as loaded: "float32", "w8a8-dynamic", ...
   std::string signature;  ///< of the data: two figures compare only if it is the same
   Comparison scores;
-  int64_t int8_gemms = 0, packed_gemms = 0, widened_tiles = 0, largest_tile_rows = 0;
+  int64_t int8_gemms = 0, packed_gemms = 0, dequantized_tiles = 0, largest_tile_rows = 0;
   double seconds = 0;  ///< of this model's forward passes
 };
 

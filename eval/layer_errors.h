@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/context.h"
-#include "models/samples.h"
+#include "models/data/samples.h"
 #include "quant/load_model.h"
 
 namespace octet {

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "kernels/cpu/divergence.h"
+#include "kernels/cpu/statistics/divergence.h"
 
 namespace octet {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "models/device.h"
+#include "models/run/device.h"
 
 namespace octet {
 namespace {

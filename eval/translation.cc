@@ -6,9 +6,9 @@
 
 #include "core/error.h"
 #include "eval/translation_scores.h"
+#include "models/data/pair_samples.h"
+#include "models/decoding/translation.h"
 #include "models/open.h"
-#include "models/pair_samples.h"
-#include "models/translation.h"
 
 namespace octet {
 namespace {

@@ -1,6 +1,6 @@
 // How far a quantized block's output is from the float block's.
 #pragma once
-#include "models/model.h"
+#include "models/run/model.h"
 
 namespace octet {
 

@@ -14,7 +14,7 @@
 #include "core/json.h"
 #include "finetune/block_error.h"
 #include "finetune/run_batch.h"
-#include "models/hidden_spill.h"
+#include "models/run/hidden_spill.h"
 
 namespace octet {
 namespace {
@@ -80,11 +80,11 @@ class Walk {
         options_(options),
         context_(context),
         topology_(setup.student.model->topology()),
-        folder_(setup.folder / fmt::format("rank-{}", setup.world->rank())),
+        folder_(setup.folder / fmt::format("rank-{}", setup.process_group->rank())),
         float_(folder_ / "float"),
         quantized_(folder_ / "quantized") {
     for (const char* side : {"float", "quantized"}) fs::create_directories(folder_ / side);
-    const auto ranks = static_cast<uint64_t>(setup.world->size());
+    const auto ranks = static_cast<uint64_t>(setup.process_group->size());
     training_ = std::clamp<int64_t>(static_cast<int64_t>(setup.task->train_batches() / ranks), 1,
                                     std::max<int64_t>(1, options.steps));
     units_ = training_ + setup.task->eval_batches();
@@ -118,8 +118,8 @@ class Walk {
 
   TaskBatch batch(int64_t unit) const {
     if (unit >= training_) return setup_.task->eval(unit - training_);
-    return setup_.task->train(static_cast<uint64_t>(unit * setup_.world->size()) +
-                              static_cast<uint64_t>(setup_.world->rank()));
+    return setup_.task->train(static_cast<uint64_t>(unit * setup_.process_group->size()) +
+                              static_cast<uint64_t>(setup_.process_group->rank()));
   }
 
   Hidden begin_unit(const Runner& runner, int64_t unit) const {
@@ -183,11 +183,11 @@ class Walk {
     context_.log.info(fmt::format("block {}: relative error {:.3e} -> {:.3e}", block, result.before,
                                   result.after));
     pass_on(setup_.student, quantized_, block);
-    setup_.world->barrier();
-    if (setup_.world->rank() == 0) {
+    setup_.process_group->barrier();
+    if (setup_.process_group->rank() == 0) {
       save_block(block_file(setup_.folder, block), leaves, result);
     }
-    setup_.world->barrier();
+    setup_.process_group->barrier();
     setup_.student.executor->release(block);
     for (int64_t unit = 0; unit < units_; ++unit) {
       quantized_.remove(block, unit), float_.remove(block, unit);
@@ -218,13 +218,13 @@ class Walk {
     setup_.student.executor->train(true);
     optimizer.zero_gradients();
     const at::Tensor error =
-        error_of(block, step % training_) / static_cast<double>(setup_.world->size());
+        error_of(block, step % training_) / static_cast<double>(setup_.process_group->size());
     torch::autograd::backward({error}, {});
     std::vector<at::Tensor> gradients;
     for (const Parameter& p : optimizer.parameters()) {
       if (p.leaf.grad().defined()) gradients.push_back(p.leaf.grad());
     }
-    setup_.world->sum(gradients);
+    setup_.process_group->sum(gradients);
     const double norm = optimizer.clip_gradients().item<double>();
     if (!std::isfinite(norm)) {
       throw Error(fmt::format("gradient norm {} in step {} of block {}", norm, step + 1, block),

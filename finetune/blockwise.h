@@ -24,7 +24,7 @@ struct BlockwiseSetup {
   Runner student, teacher;
   std::function<std::vector<Parameter>(int block)> leaves;
   const SampledTask* task = nullptr;
-  World* world = nullptr;
+  ProcessGroup* process_group = nullptr;
   std::filesystem::path folder;  ///< for what passes between blocks, and for tuned blocks
   double enough = 0;             ///< mean KL up to which nothing is tuned
 };

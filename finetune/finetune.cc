@@ -12,9 +12,9 @@
 #include "finetune/stage.h"
 #include "finetune/student.h"
 #include "finetune/trained_tensors.h"
-#include "models/device.h"
 #include "models/open.h"
-#include "quant/export/quantization_config.h"
+#include "models/run/device.h"
+#include "quant/formats/compressed_tensors/quantization_config.h"
 #include "quant/quantize_job.h"
 
 namespace octet {
@@ -81,8 +81,9 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
 }
 
 std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeacher& models,
-                                  const SampledTask& task, World& world, const TrainStage& stage,
-                                  FinetuneResult& result, Context& context) {
+                                  const SampledTask& task, ProcessGroup& process_group,
+                                  const TrainStage& stage, FinetuneResult& result,
+                                  Context& context) {
   models.student->load_all();
   models.teacher->load_all();
   TrainSetup setup;
@@ -90,7 +91,7 @@ std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeac
   setup.teacher = models.teacher_runner();
   setup.parameters = chosen_leaves(options, models);
   setup.task = &task;
-  setup.world = &world;
+  setup.process_group = &process_group;
   setup.folder = stage.folder();
   setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
   result.training = train(setup, options.trainer, context);
@@ -98,14 +99,15 @@ std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeac
 }
 
 std::vector<Parameter> tune_blocks(const FinetuneOptions& options, StudentAndTeacher& models,
-                                   const SampledTask& task, World& world, const TrainStage& stage,
-                                   FinetuneResult& result, Context& context) {
+                                   const SampledTask& task, ProcessGroup& process_group,
+                                   const TrainStage& stage, FinetuneResult& result,
+                                   Context& context) {
   BlockwiseSetup setup;
   setup.student = models.student_runner();
   setup.teacher = models.teacher_runner();
   setup.leaves = [&](int block) { return block_leaves(models, block); };
   setup.task = &task;
-  setup.world = &world;
+  setup.process_group = &process_group;
   setup.folder = stage.folder() / kTrainFolder;
   setup.enough = options.enough;
   BlockwiseResult tuned = tune_blockwise(setup, options.trainer, context);
@@ -147,8 +149,8 @@ void FinetuneOptions::visit(OptionVisitor& v) {
   v.field("plan", "print the memory that the run needs, and stop", plan);
 }
 
-FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& world_options,
-                        Context& context) {
+FinetuneResult finetune(const FinetuneOptions& options,
+                        const ProcessGroupOptions& process_group_options, Context& context) {
   check(options);
   FinetuneResult result;
   QuantizeJob job = make_job(options.quantize);
@@ -161,8 +163,9 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   const auto seed = static_cast<uint64_t>(options.trainer.seed);
   if (samples.train && samples.eval) task.emplace(make_task(std::move(samples), options, seed));
   const at::Device device = open_device(context.device);
-  const std::unique_ptr<World> world = join_world(world_options, device);
-  TrainStage stage(options.quantize.out, key, *world);
+  const std::unique_ptr<ProcessGroup> process_group =
+      join_process_group(process_group_options, device);
+  TrainStage stage(options.quantize.out, key, *process_group);
   result.reused = stage.complete();
   if (result.reused) {
     result.verdict = stage.finished_verdict(kCurve);
@@ -170,12 +173,14 @@ FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& worl
   }
   StudentAndTeacher models = open_models(options, job, device);
   if (!task) {
-    write_self_text(options, models, samples, stage.folder() / kTrainFolder, *world, context);
+    write_self_text(options, models, samples, stage.folder() / kTrainFolder, *process_group,
+                    context);
     task.emplace(make_task(std::move(samples), options, seed));
   }
   const std::vector<Parameter> leaves =
-      options.blockwise ? tune_blocks(options, models, *task, *world, stage, result, context)
-                        : tune_whole(options, models, *task, *world, stage, result, context);
+      options.blockwise
+          ? tune_blocks(options, models, *task, *process_group, stage, result, context)
+          : tune_whole(options, models, *task, *process_group, stage, result, context);
   result.verdict =
       verdict(options, task_kind(open_config(options.quantize.model)), result.training);
   if (stage.directory() != nullptr) {

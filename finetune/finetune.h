@@ -37,7 +37,7 @@ struct FinetuneResult {
 
 /// Fine-tunes the fake-quantized model on DATA and writes it as `octet quantize` does, with the
 /// curve in octet-finetune.json. With options.plan only `memory` is filled.
-FinetuneResult finetune(const FinetuneOptions& options, const WorldOptions& world,
+FinetuneResult finetune(const FinetuneOptions& options, const ProcessGroupOptions& process_group,
                         Context& context);
 
 }  // namespace octet

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "core/random.h"
-#include "models/samples.h"
-#include "models/weight_sources.h"
+#include "models/data/samples.h"
+#include "models/weights/weight_sources.h"
 
 namespace octet {
 namespace {

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "models/config.h"
-#include "models/linear.h"
+#include "models/run/linear.h"
 #include "models/topology.h"
-#include "models/weight_source.h"
+#include "models/weights/weight_source.h"
 
 namespace octet {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "models/linear.h"
+#include "models/run/linear.h"
 
 namespace octet {
 

@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "core/hash.h"
 #include "core/random.h"
-#include "models/next_token.h"
+#include "models/data/next_token.h"
 
 namespace octet {
 namespace {
@@ -138,7 +138,7 @@ std::optional<int64_t> self_windows(const std::string& data) {
 }
 
 std::unique_ptr<Samples> self_text(const Runner& model, const SelfTextOptions& options,
-                                   const std::filesystem::path& folder, World& world,
+                                   const std::filesystem::path& folder, ProcessGroup& process_group,
                                    Context& context) {
   model.executor->train(false);
   std::filesystem::create_directories(folder);
@@ -147,7 +147,7 @@ std::unique_ptr<Samples> self_text(const Runner& model, const SelfTextOptions& o
   const int64_t chunks = (options.windows + together - 1) / together;
   Progress progress(context.log, "write text", chunks);
   for (int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const bool mine = chunk % world.size() == world.rank();
+    const bool mine = chunk % process_group.size() == process_group.rank();
     const bool done = !mine || std::filesystem::exists(writer.file(chunk));
     if (!done) {
       context.stop.check("run the same command again to go on");
@@ -155,7 +155,7 @@ std::unique_ptr<Samples> self_text(const Runner& model, const SelfTextOptions& o
     }
     progress.advance(1, done);
   }
-  world.barrier();
+  process_group.barrier();
   std::vector<at::Tensor> ids;
   for (int64_t chunk = 0; chunk < chunks; ++chunk) ids.push_back(writer.read(chunk));
   return std::make_unique<IdSamples>(at::cat(ids));

@@ -8,7 +8,7 @@
 
 #include "core/context.h"
 #include "finetune/losses.h"
-#include "finetune/world.h"
+#include "finetune/process_group.h"
 
 namespace octet {
 
@@ -25,7 +25,7 @@ struct SelfTextOptions {
 /// Samples every next token as the model at temperature 1 gives it. Windows are written in chunks
 /// to `folder`, from which a later call reads them again; each rank of `world` writes its share.
 std::unique_ptr<Samples> self_text(const Runner& model, const SelfTextOptions& options,
-                                   const std::filesystem::path& folder, World& world,
+                                   const std::filesystem::path& folder, ProcessGroup& process_group,
                                    Context& context);
 
 }  // namespace octet

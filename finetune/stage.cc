@@ -9,16 +9,17 @@
 #include "core/json.h"
 #include "finetune/self_text.h"
 #include "models/open.h"
-#include "quant/export/stream_writer.h"
+#include "quant/stream/stream_writer.h"
 
 namespace octet {
 
-TrainStage::TrainStage(const std::string& out, const nlohmann::json& key, World& world)
+TrainStage::TrainStage(const std::string& out, const nlohmann::json& key,
+                       ProcessGroup& process_group)
     : out_(out) {
   require_option(out, "out", "a directory to write");
-  if (world.rank() == 0) stage_.emplace(out, key);
+  if (process_group.rank() == 0) stage_.emplace(out, key);
   const at::Tensor done = at::full({1}, stage_ && stage_->complete() ? 1 : 0, at::kLong);
-  world.sum({done});
+  process_group.sum({done});
   complete_ = done.item<int64_t>() > 0;
   folder_ = std::filesystem::path(out + "/").parent_path();
   folder_ += ".partial";

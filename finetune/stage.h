@@ -4,17 +4,17 @@
 #include <optional>
 #include <string>
 
-#include "core/files.h"
+#include "core/io/stage_dir.h"
 #include "finetune/finetune.h"
+#include "finetune/process_group.h"
 #include "finetune/sampled_task.h"
-#include "finetune/world.h"
 
 namespace octet {
 
 /// A StageDir of rank 0, and whether it stood whole already, which all ranks learn.
 class TrainStage {
  public:
-  TrainStage(const std::string& out, const nlohmann::json& key, World& world);
+  TrainStage(const std::string& out, const nlohmann::json& key, ProcessGroup& process_group);
   bool complete() const { return complete_; }
   /// Null on the other ranks.
   StageDir* directory() { return stage_ ? &*stage_ : nullptr; }

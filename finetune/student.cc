@@ -7,7 +7,7 @@
 #include "finetune/initial_weights.h"
 #include "finetune/self_text.h"
 #include "models/open.h"
-#include "quant/fake_quant.h"
+#include "quant/linears/fake_quant.h"
 
 namespace octet {
 namespace {
@@ -66,8 +66,8 @@ std::vector<Parameter> block_leaves(StudentAndTeacher& models, int block) {
 }
 
 void write_self_text(const FinetuneOptions& options, StudentAndTeacher& models,
-                     TaskSamples& samples, const std::filesystem::path& folder, World& world,
-                     Context& context) {
+                     TaskSamples& samples, const std::filesystem::path& folder,
+                     ProcessGroup& process_group, Context& context) {
   const auto tokenizer = open_tokenizer(options.quantize.model);
   models.teacher->load_all();
   SelfTextOptions self;
@@ -77,7 +77,7 @@ void write_self_text(const FinetuneOptions& options, StudentAndTeacher& models,
   const auto write = [&](const char* purpose, const std::string& data) {
     self.purpose = purpose;
     self.windows = *self_windows(data);
-    return self_text(models.teacher_runner(), self, folder, world, context);
+    return self_text(models.teacher_runner(), self, folder, process_group, context);
   };
   if (!samples.train) samples.train = write("train", options.data);
   if (!samples.eval) samples.eval = write("eval", options.eval_data);

@@ -32,7 +32,7 @@ std::vector<Parameter> block_leaves(StudentAndTeacher& models, int block);
 /// Samples that the float model has to write itself (DATA self:N), in `folder`. UsageError where it
 /// is no language model.
 void write_self_text(const FinetuneOptions& options, StudentAndTeacher& models,
-                     TaskSamples& samples, const std::filesystem::path& folder, World& world,
-                     Context& context);
+                     TaskSamples& samples, const std::filesystem::path& folder,
+                     ProcessGroup& process_group, Context& context);
 
 }  // namespace octet

@@ -2,7 +2,7 @@
 #pragma once
 #include <cstdint>
 
-#include "models/samples.h"
+#include "models/data/samples.h"
 
 namespace octet {
 

@@ -13,10 +13,10 @@
 #include "finetune/self_text.h"
 #include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
-#include "models/device.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
-#include "models/weight_sources.h"
+#include "models/run/device.h"
+#include "models/weights/weight_sources.h"
 
 namespace octet {
 namespace {
@@ -130,8 +130,8 @@ void TrainModelOptions::visit(OptionVisitor& v) {
   v.field("plan", "print the memory that the run needs, and stop", plan);
 }
 
-FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions& world_options,
-                           Context& context) {
+FinetuneResult train_model(const TrainModelOptions& options,
+                           const ProcessGroupOptions& process_group_options, Context& context) {
   const ModelConfig config = open_config(options.model);
   check(options, config);
   const auto model = make_model(config);
@@ -144,8 +144,9 @@ FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions&
   const SampledTask task =
       make_task(std::move(samples), options, static_cast<uint64_t>(options.trainer.seed));
   const at::Device device = open_device(context.device);
-  const std::unique_ptr<World> world = join_world(world_options, device);
-  TrainStage stage(options.out, key, *world);
+  const std::unique_ptr<ProcessGroup> process_group =
+      join_process_group(process_group_options, device);
+  TrainStage stage(options.out, key, *process_group);
   result.reused = stage.complete();
   if (result.reused) {
     result.verdict = stage.finished_verdict(kCurve);
@@ -158,7 +159,7 @@ FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions&
   setup.student = {model.get(), &executor};
   setup.parameters = trainable(executor.parameters());
   setup.task = &task;
-  setup.world = world.get();
+  setup.process_group = process_group.get();
   setup.folder = stage.folder();
   result.training = train(setup, options.trainer, context);
   const Wording words = wording(task_kind(config));

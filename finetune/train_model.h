@@ -18,7 +18,7 @@ struct TrainModelOptions : Options, TrainingData {
 /// Trains all leaves of MODEL's architecture on cross-entropy, from seeded random values or from
 /// its own weights, and writes a checkpoint beside which everything else of MODEL stands (config,
 /// tokenizer), with the curve in octet-train.json. With options.plan only `memory` is filled.
-FinetuneResult train_model(const TrainModelOptions& options, const WorldOptions& world,
-                           Context& context);
+FinetuneResult train_model(const TrainModelOptions& options,
+                           const ProcessGroupOptions& process_group, Context& context);
 
 }  // namespace octet

@@ -5,8 +5,8 @@
 #include <cstring>
 #include <map>
 
-#include "models/weight_sources.h"
-#include "quant/fake_quant.h"
+#include "models/weights/weight_sources.h"
+#include "quant/linears/fake_quant.h"
 
 namespace octet {
 namespace {
@@ -84,7 +84,8 @@ at::Tensor tensor_of(const ConstantTensor& constant) {
 // The tensors of one quantized module, in the order of item_tensors().
 std::vector<at::Tensor> module_tensors(const StreamItem& item, const Coded& coded) {
   const bool packed = item.action == StreamItem::Action::kPacked;
-  std::vector<at::Tensor> tensors{packed ? pack_codes(coded.q, coded.bits) : coded.q, coded.scale};
+  std::vector<at::Tensor> tensors{packed ? pack_qweight(coded.q, coded.bits) : coded.q,
+                                  coded.scale};
   for (const ConstantTensor& constant : item.constants) {
     const bool scale = constant.info.name.ends_with(".input_scale");
     tensors.push_back(scale ? coded.input_scale : tensor_of(constant));

@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "models/executor.h"
+#include "models/run/executor.h"
 #include "quant/quantize_job.h"
 
 namespace octet {

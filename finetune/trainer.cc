@@ -81,14 +81,14 @@ class Run {
     const std::vector<TaskBatch> batches = prefetch_.take(
         numbers(state_.step), next < options_.steps ? numbers(next) : std::vector<uint64_t>());
     const at::Tensor counted = at::full({1}, scored(batches), at::kLong);
-    setup_.world->sum({counted});
+    setup_.process_group->sum({counted});
     const double scale = 1.0 / std::max(1.0, static_cast<double>(counted.item<int64_t>()));
     at::Tensor sums = no_sums(device());
     for (size_t i = 0; i < batches.size(); ++i) {
       seed_generators(i);
       sums += run_batch(setup_, batches[i], options_, true, scale);
     }
-    setup_.world->sum({sums});
+    setup_.process_group->sum({sums});
     sum_gradients();
     // All that is read of a step, at once: only here the host waits for the device.
     const at::Tensor norm = optimizer_.clip_gradients().to(sums.options());
@@ -107,13 +107,13 @@ class Run {
     for (const Parameter& p : optimizer_.parameters()) {
       if (p.leaf.grad().defined()) gradients.push_back(p.leaf.grad());
     }
-    setup_.world->sum(gradients);
+    setup_.process_group->sum(gradients);
   }
 
   uint64_t batch_number(int64_t step, size_t i) const {
-    const auto world = static_cast<uint64_t>(setup_.world->size());
+    const auto process_group = static_cast<uint64_t>(setup_.process_group->size());
     return (static_cast<uint64_t>(step * options_.accumulate) + i) * world +
-           static_cast<uint64_t>(setup_.world->rank());
+           static_cast<uint64_t>(setup_.process_group->rank());
   }
 
   std::vector<uint64_t> numbers(int64_t step) const {
@@ -202,8 +202,9 @@ class Run {
   }
 
   void save() {
-    if (setup_.world->rank() == 0) save_state(setup_.folder / kTrainState, state_, optimizer_);
-    setup_.world->barrier();
+    if (setup_.process_group->rank() == 0)
+      save_state(setup_.folder / kTrainState, state_, optimizer_);
+    setup_.process_group->barrier();
   }
 
   TrainResult finish() {

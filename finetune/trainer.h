@@ -10,7 +10,7 @@
 #include "core/options.h"
 #include "finetune/losses.h"
 #include "finetune/optimizer.h"
-#include "finetune/world.h"
+#include "finetune/process_group.h"
 
 namespace octet {
 
@@ -54,7 +54,7 @@ struct TrainSetup {
   Runner student, teacher;            ///< the teacher may be null
   std::vector<Parameter> parameters;  ///< the leaves that move, in the order of parameters()
   const Task* task = nullptr;
-  World* world = nullptr;
+  ProcessGroup* process_group = nullptr;
   std::filesystem::path folder;  ///< kTrainState is kept here
   /// false: what the leaves start with is good enough; nothing is done.
   std::function<bool(const CurvePoint&)> worth_training;

@@ -6,9 +6,9 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "models/activation.h"
 #include "models/architectures/families.h"
 #include "models/config_fields.h"
+#include "models/run/activation.h"
 #include "models/vision_config.h"
 
 namespace octet {

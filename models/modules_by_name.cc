@@ -7,7 +7,7 @@
 #include <cctype>
 #include <set>
 
-#include "kernels/cpu/block_scales.h"
+#include "kernels/cpu/weights/block_scales.h"
 
 namespace octet {
 namespace {

@@ -30,7 +30,7 @@ struct ModulesByName {
   Topology topology;
   /// Weights stored as F8_E4M3 with a factor a block of 128 x 128 (DeepSeek-V3): name of the weight
   /// -> name of its F32 [ceil(n / 128), ceil(k / 128)] factors, "<module>.weight_scale_inv". They
-  /// are floats only after cpu::widen_e4m3 (kernels/cpu/block_scales.h).
+  /// are floats only after cpu::widen_e4m3 (kernels/cpu/weights/block_scales.h).
   std::map<std::string, std::string> block_scales;
   /// Every other tensor, in the order given; biases of the sites' modules among them.
   std::vector<KeptTensor> kept;

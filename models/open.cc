@@ -5,11 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "core/hash.h"
+#include "core/io/input_file.h"
 #include "core/json.h"
-#include "models/tokenizers/gguf_tokenizer.h"
-#include "models/weight_sources.h"
+#include "models/weights/weight_sources.h"
+#include "text/tokenizers/gguf_tokenizer.h"
 
 namespace octet {
 namespace fs = std::filesystem;

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "models/config.h"
-#include "models/tokenizers/tokenizer.h"
-#include "models/weight_source.h"
+#include "models/weights/weight_source.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace octet {
 

@@ -7,11 +7,11 @@
 
 #include "core/error.h"
 #ifdef OCTET_HAS_CUDA
-#include "kernels/cuda/gemm/chooser.h"
+#include "kernels/cuda/gemm/autotuner.h"
 #endif
-#include "models/device.h"
 #include "models/open.h"
-#include "quant/quantized_source.h"
+#include "models/run/device.h"
+#include "quant/formats/compressed_tensors/quantized_source.h"
 
 namespace octet {
 namespace {
@@ -38,7 +38,7 @@ LinearFactory stored_factory(std::shared_ptr<const QuantizedSource> quantized,
     if (tied || !site_scheme(site, *quantized).quantized()) {
       return std::make_unique<KeptLinear>(site, source, context);
     }
-    return make_quantized_linear(load_codes(site, source, context), context);
+    return make_quantized_linear(load_quantized_site(site, source, context), context);
   };
 }
 
@@ -84,7 +84,7 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
     loaded.scheme = stored_scheme(loaded.model->topology(), *source);
     LinearContext context{execution.compute, device, loaded.counters, nullptr};
 #ifdef OCTET_HAS_CUDA
-    if (device.is_cuda()) context.gemm = std::make_shared<cuda::GemmChooser>(options.gemm_file);
+    if (device.is_cuda()) context.gemm = std::make_shared<cuda::GemmAutotuner>(options.gemm_file);
 #endif
     loaded.executor = std::make_unique<Executor>(loaded.model->topology(), source,
                                                  stored_factory(source, context), execution);

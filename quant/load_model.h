@@ -5,8 +5,8 @@
 #include <string>
 
 #include "models/config.h"
-#include "models/model.h"
-#include "quant/linears.h"
+#include "models/run/model.h"
+#include "quant/linears/linears.h"
 
 namespace octet {
 
@@ -14,7 +14,7 @@ struct LoadOptions {
   at::ScalarType compute =
       at::kFloat;  ///< of float models; quantized ones compute in float32 on the CPU
   std::string device = "cpu";
-  std::string gemm_file;  ///< of cuda::GemmChooser: where the choices of tilings are kept
+  std::string gemm_file;  ///< of cuda::GemmAutotuner: where the choices of tile configs are kept
   bool load = true;       ///< false: nothing is read yet, blocks are loaded by the caller
 };
 

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
-#include "kernels/cpu/weight_codes.h"
+#include "kernels/cpu/weights/quantize_weights.h"
 
 namespace octet {
 namespace {
@@ -37,10 +37,10 @@ QuantizedWeight quantize_weight(const at::Tensor& weight, const WeightCoding& co
   const int64_t n = w.size(0), k = w.size(1);
   const int64_t groups = coding.group > 0 ? k / coding.group : 1;
   QuantizedWeight made{at::empty({n, k}, at::kChar), at::empty({n, groups}, at::kFloat)};
-  const int64_t bad =
-      cpu::encode_weights(w.const_data_ptr(), float_type(w.scalar_type()), n, k,
-                          {coding.bits, coding.group, coding.clip_search, float_type(scale_dtype)},
-                          made.q.data_ptr<int8_t>(), made.scale.data_ptr<float>());
+  const int64_t bad = cpu::quantize_weights(
+      w.const_data_ptr(), float_type(w.scalar_type()), n, k,
+      {coding.bits, coding.group, coding.clip_search, float_type(scale_dtype)},
+      made.q.data_ptr<int8_t>(), made.scale.data_ptr<float>());
   if (bad >= 0) {
     throw Error(
         fmt::format("{} at element {} of a weight", w.reshape({-1})[bad].item<double>(), bad),
@@ -51,22 +51,22 @@ QuantizedWeight quantize_weight(const at::Tensor& weight, const WeightCoding& co
   return made;
 }
 
-at::Tensor pack_codes(const at::Tensor& q, int bits) {
+at::Tensor pack_qweight(const at::Tensor& q, int bits) {
   const int64_t n = q.size(0), k = q.size(1);
   at::Tensor packed = at::empty({n, (k * bits + 31) / 32}, at::kInt);
-  cpu::pack_codes(q.contiguous().data_ptr<int8_t>(), n, k, bits, packed.data_ptr<int32_t>());
+  cpu::pack_qweight(q.contiguous().data_ptr<int8_t>(), n, k, bits, packed.data_ptr<int32_t>());
   return packed;
 }
 
-at::Tensor unpack_codes(const at::Tensor& packed, int64_t k, int bits, const std::string& name) {
+at::Tensor unpack_qweight(const at::Tensor& packed, int64_t k, int bits, const std::string& name) {
   if (packed.scalar_type() != at::kInt || packed.dim() != 2 || k <= 0 ||
       packed.size(1) != (k * bits + 31) / 32) {
     throw Error(fmt::format("{} does not hold {} columns of {}-bit codes", name, k, bits),
                 fmt::format("I32 [n, ceil(k * {} / 32)]", bits), "write the directory again");
   }
   at::Tensor codes = at::empty({packed.size(0), k}, at::kChar);
-  cpu::unpack_codes(packed.contiguous().data_ptr<int32_t>(), codes.size(0), k, bits,
-                    codes.data_ptr<int8_t>());
+  cpu::unpack_qweight(packed.contiguous().data_ptr<int32_t>(), codes.size(0), k, bits,
+                      codes.data_ptr<int8_t>());
   return codes;
 }
 

@@ -11,7 +11,7 @@ struct QuantizedWeight {
   at::Tensor q, scale;
 };
 
-/// How a weight becomes codes (kernels/cpu/weight_codes.h).
+/// How a weight becomes codes (kernels/cpu/weights/quantize_weights.h).
 struct WeightCoding {
   int bits = 8;              ///< 8: q in [-127, 127], scale = range / 127; 4: [-8, 7], range / 7.5
   int64_t group = 0;         ///< weights along k that share a scale; 0: the whole row
@@ -30,8 +30,8 @@ QuantizedWeight quantize_weight(const at::Tensor& weight, const WeightCoding& co
 
 /// compressed-tensors "pack-quantized": code + 2^(bits-1) at bits [j * bits, ...) along k, low bits
 /// first, as I32 [n, ceil(k * bits / 32)]. bits: 4 or 8.
-at::Tensor pack_codes(const at::Tensor& q, int bits);
+at::Tensor pack_qweight(const at::Tensor& q, int bits);
 /// The inverse, int8 [n, k]; Error naming `name` when the shapes do not fit.
-at::Tensor unpack_codes(const at::Tensor& packed, int64_t k, int bits, const std::string& name);
+at::Tensor unpack_qweight(const at::Tensor& packed, int64_t k, int bits, const std::string& name);
 
 }  // namespace octet

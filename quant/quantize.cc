@@ -7,14 +7,16 @@
 
 #include "calib/range.h"
 #include "core/error.h"
-#include "core/files.h"
 #include "core/hash.h"
+#include "core/io/atomic_file.h"
+#include "core/io/file_identity.h"
+#include "core/io/stage_dir.h"
 #include "core/version.h"
 #include "models/open.h"
-#include "quant/export/compressed_tensors.h"
-#include "quant/export/quantization_config.h"
-#include "quant/export/stream_writer.h"
+#include "quant/formats/compressed_tensors/compressed_tensors.h"
+#include "quant/formats/compressed_tensors/quantization_config.h"
 #include "quant/quantize_job.h"
+#include "quant/stream/stream_writer.h"
 
 namespace octet {
 namespace {

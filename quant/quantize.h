@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "core/context.h"
-#include "core/files.h"
+#include "core/io/stage_dir.h"
 #include "core/options.h"
 #include "models/modules_by_name.h"
-#include "quant/export/stream_writer.h"
-#include "quant/export/vllm_rules.h"
-#include "quant/plan.h"
+#include "quant/formats/compressed_tensors/vllm_rules.h"
+#include "quant/schemes/plan.h"
+#include "quant/stream/stream_writer.h"
 
 namespace octet {
 

@@ -10,8 +10,8 @@
 #include "calib/store.h"
 #include "core/error.h"
 #include "core/json.h"
-#include "models/model.h"
 #include "models/open.h"
+#include "models/run/model.h"
 
 namespace octet {
 namespace {

@@ -3,8 +3,8 @@
 #include <memory>
 #include <vector>
 
-#include "quant/export/compressed_tensors.h"
-#include "quant/export/tensor_source.h"
+#include "models/weights/tensor_source.h"
+#include "quant/formats/compressed_tensors/compressed_tensors.h"
 #include "quant/quantize.h"
 
 namespace octet {

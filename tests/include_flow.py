@@ -3,8 +3,8 @@ import pathlib
 import re
 import sys
 
-ROOMS = ["core", "kernels", "datasets", "models", "calib", "quant", "eval", "finetune", "tools"]
-TORCH_FREE = {"core", "kernels", "datasets"}
+ROOMS = ["core", "kernels", "text", "datasets", "models", "calib", "quant", "eval", "finetune", "report", "tools"]
+TORCH_FREE = {"core", "kernels", "text", "datasets"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 

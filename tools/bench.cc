@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/device.h"
+#include "models/run/device.h"
+#include "report/table.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/bench_json.h"
 #include "tools/bench/kernel_bench.h"
 #include "tools/commands.h"
-#include "tools/report/table.h"
 
 namespace octet {
 namespace {

@@ -7,8 +7,8 @@
 #include "calib/range.h"
 #include "calib/store.h"
 #include "core/error.h"
+#include "report/table.h"
 #include "tools/commands.h"
-#include "tools/report/table.h"
 
 namespace octet {
 namespace {

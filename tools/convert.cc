@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "quant/export/convert.h"
+#include "quant/stream/convert.h"
 #include "tools/commands.h"
 
 namespace octet {

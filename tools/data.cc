@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
-#include "datasets/images.h"
+#include "core/io/atomic_file.h"
+#include "datasets/images/images.h"
 #include "datasets/pairs.h"
 #include "tools/commands.h"
 

@@ -8,8 +8,8 @@
 #include "eval/evaluate.h"
 #include "eval/translation.h"
 #include "models/open.h"
+#include "report/table.h"
 #include "tools/commands.h"
-#include "tools/report/table.h"
 
 namespace octet {
 namespace {
@@ -19,7 +19,7 @@ constexpr int64_t kShown = 5;  // of the changed sentences; --json has all that 
 nlohmann::json counters_json(const Evaluation& e) {
   return {{"int8_gemms", e.int8_gemms},
           {"packed_gemms", e.packed_gemms},
-          {"widened_tiles", e.widened_tiles},
+          {"dequantized_tiles", e.dequantized_tiles},
           {"largest_tile_rows", e.largest_tile_rows}};
 }
 

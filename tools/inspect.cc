@@ -8,12 +8,12 @@
 #include "core/containers/safetensors.h"
 #include "core/error.h"
 #include "core/json.h"
-#include "models/model.h"
 #include "models/open.h"
-#include "quant/plan.h"
+#include "models/run/model.h"
+#include "quant/schemes/plan.h"
+#include "report/table.h"
 #include "tools/commands.h"
 #include "tools/inspect_by_name.h"
-#include "tools/report/table.h"
 
 namespace octet {
 namespace {

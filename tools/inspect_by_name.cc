@@ -10,7 +10,7 @@
 #include "core/json.h"
 #include "models/modules_by_name.h"
 #include "models/open.h"
-#include "tools/report/table.h"
+#include "report/table.h"
 
 namespace octet {
 namespace {

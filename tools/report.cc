@@ -1,11 +1,11 @@
-#include "tools/report/report.h"
+#include "report/report.h"
 
 #include <fmt/format.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
+#include "core/io/atomic_file.h"
 #include "core/json.h"
 #include "tools/commands.h"
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "core/files.h"
+#include "core/io/input_file.h"
 #include "tools/commands.h"
 #include "tools/pipeline/run.h"
 

@@ -1,6 +1,6 @@
 #include "finetune/train_model.h"
 #include "tools/commands.h"
-#include "tools/world.h"
+#include "tools/process_group.h"
 
 namespace octet {
 namespace {
@@ -26,9 +26,9 @@ class TrainCommand : public Command {
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const WorldOptions world = join_environment(context);
-    const FinetuneResult result = train_model(options_, world, context);
-    if (world.rank == 0) print_training(result, options_.plan, common.json);
+    const ProcessGroupOptions process_group = join_environment(context);
+    const FinetuneResult result = train_model(options_, process_group, context);
+    if (process_group.rank == 0) print_training(result, options_.plan, common.json);
     return 0;
   }
 

@@ -1,4 +1,4 @@
-#include "models/translation.h"
+#include "models/decoding/translation.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/atomic_file.h"
 #include "core/utf8.h"
 #include "datasets/data_spec.h"
 #include "datasets/records.h"

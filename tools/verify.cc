@@ -1,4 +1,4 @@
-#include "quant/export/verify.h"
+#include "quant/formats/compressed_tensors/verify.h"
 
 #include <fmt/format.h>
 

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "core/files.h"
+#include "core/io/input_file.h"
 
 namespace octet {
 

@@ -5,7 +5,7 @@
 #include "core/containers/hdf5.h"
 #include "core/containers/hdf5_handle.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/input_file.h"
 
 namespace octet {
 namespace {

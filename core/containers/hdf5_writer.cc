@@ -6,7 +6,7 @@
 #include "core/containers/hdf5.h"
 #include "core/containers/hdf5_handle.h"
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/atomic_file.h"
 
 namespace octet {
 namespace {

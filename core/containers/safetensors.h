@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "core/containers/dtype.h"
-#include "core/files.h"
+#include "core/io/atomic_file.h"
+#include "core/io/input_file.h"
 
 namespace octet {
 

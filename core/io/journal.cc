@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/input_file.h"
 #include "core/io/system_error.h"
 
 namespace octet {

@@ -1,7 +1,7 @@
 // CUDA kernels behind plain functions: device pointers, sizes, a stream (cudaStream_t as void*). No
 // torch. Every function throws octet::Error with CUDA's own text when the launch fails. rows may be
-// 0. Conventions are those of kernels/cpu/quantize.h. T: 0 float32, 1 float16, 2 bfloat16 for x and
-// y.
+// 0. Conventions are those of kernels/cpu/rows/quantize.h. T: 0 float32, 1 float16, 2 bfloat16 for
+// x and y.
 #pragma once
 #include <cstdint>
 

@@ -3,7 +3,7 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include "models/attention.h"
+#include "models/run/attention.h"
 
 namespace octet {
 namespace {
@@ -121,7 +121,7 @@ void Llama::block(Executor& executor, int i, Hidden& hidden, State* state) const
   executor.set_tokens(hidden.batch.mask);
   const auto first = executor.add_norm(ids.input_norm, hidden.x, hidden.delta);
   const at::Tensor mixed = attention(executor, ids, first.out, hidden, i, state);
-  const at::Tensor attended = executor.linear(ids.o, executor.read(ids.o, mixed));
+  const at::Tensor attended = executor.linear(ids.o, executor.quantize_input(ids.o, mixed));
   const auto second = executor.add_norm(ids.post_norm, first.stream, attended);
   const at::Tensor gate_up = executor.linear(ids.gate_up, second.out);
   hidden.delta = executor.linear(ids.down, executor.gate(ids.down, gate_up, config_.activation));

@@ -2,7 +2,7 @@
 // names and layouts of transformers' LlamaForCausalLM). families.h lists its members and how they
 // differ; ModelConfig carries the differences to here.
 #pragma once
-#include "models/model.h"
+#include "models/run/model.h"
 
 namespace octet {
 

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#include "models/attention.h"
+#include "models/run/attention.h"
 
 namespace octet {
 namespace {
@@ -167,7 +167,7 @@ Executor::Normed Marian::self_attention(Executor& executor, const Attention& ids
                                         const Hidden& hidden, KvCache* cache,
                                         const State* state) const {
   const int64_t h = config_.heads, width = config_.hidden;
-  const at::Tensor qkv = executor.linear(ids.in, executor.read(ids.in, hidden.x));
+  const at::Tensor qkv = executor.linear(ids.in, executor.quantize_input(ids.in, hidden.x));
   at::Tensor joined;
   if (cache != nullptr && state->places) {
     const int64_t rows = qkv.size(0), steps = qkv.size(1);
@@ -187,12 +187,13 @@ Executor::Normed Marian::self_attention(Executor& executor, const Attention& ids
   }
   return executor.add_norm(
       ids.norm, hidden.x,
-      executor.dropout(executor.linear(ids.o, executor.read(ids.o, joined)), config_.dropout));
+      executor.dropout(executor.linear(ids.o, executor.quantize_input(ids.o, joined)),
+                       config_.dropout));
 }
 
 at::Tensor Marian::memory_pairs(Executor& executor, Id site, const Hidden& hidden) const {
   executor.set_tokens(hidden.batch.mask);
-  const at::Tensor pairs = executor.linear(site, executor.read(site, hidden.memory));
+  const at::Tensor pairs = executor.linear(site, executor.quantize_input(site, hidden.memory));
   executor.set_tokens(hidden.batch.target_mask);
   return pairs;
 }
@@ -226,7 +227,8 @@ Executor::Normed Marian::cross_attention(Executor& executor, const Attention& id
   }
   return executor.add_norm(
       ids.norm, input.stream,
-      executor.dropout(executor.linear(ids.o, executor.read(ids.o, joined)), config_.dropout));
+      executor.dropout(executor.linear(ids.o, executor.quantize_input(ids.o, joined)),
+                       config_.dropout));
 }
 
 void Marian::block(Executor& executor, int i, Hidden& hidden, State* state) const {
@@ -254,7 +256,7 @@ at::Tensor Marian::end(Executor& executor, Hidden& hidden, bool last_only) const
     executor.set_tokens({});
     x = x.narrow(1, x.size(1) - 1, 1).contiguous();
   }
-  const at::Tensor logits = executor.linear(head_, executor.read(head_, x));
+  const at::Tensor logits = executor.linear(head_, executor.quantize_input(head_, x));
   const at::Tensor bias = executor.table(kLogitsBias);
   return executor.training() ? logits + bias : logits.add_(bias);
 }

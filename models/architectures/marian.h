@@ -2,7 +2,7 @@
 // post-norm encoder and decoder blocks, sinusoidal positions, one embedding for source, target and
 // head, a bias on the logits.
 #pragma once
-#include "models/model.h"
+#include "models/run/model.h"
 
 namespace octet {
 

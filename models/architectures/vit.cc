@@ -6,7 +6,7 @@
 #include <array>
 
 #include "core/error.h"
-#include "models/attention.h"
+#include "models/run/attention.h"
 
 namespace octet {
 namespace {
@@ -148,7 +148,7 @@ void Vit::block(Executor& executor, int i, Hidden& hidden, State*) const {
   executor.set_tokens({});
   const auto first = executor.add_norm(ids.norm_before, hidden.x, hidden.delta);
   const at::Tensor mixed = attention(executor, ids, first.out);
-  const at::Tensor attended = executor.linear(ids.o, executor.read(ids.o, mixed));
+  const at::Tensor attended = executor.linear(ids.o, executor.quantize_input(ids.o, mixed));
   const auto second =
       executor.add_norm(ids.norm_after, first.stream, executor.dropout(attended, config_.dropout));
   const at::Tensor up = executor.linear(ids.up, second.out);

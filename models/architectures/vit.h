@@ -3,7 +3,7 @@
 // blocks, and a classifier of the class token. The names are those of checkpoints, which every
 // generation of transformers writes.
 #pragma once
-#include "models/model.h"
+#include "models/run/model.h"
 
 namespace octet {
 

@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "core/error.h"
-#include "kernels/cpu/decoding.h"
+#include "kernels/cpu/attention/decoding.h"
 #include "models/decoding/beams.h"
 
 namespace octet {

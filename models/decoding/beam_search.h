@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "models/decoding/generation_config.h"
-#include "models/model.h"
+#include "models/run/model.h"
 
 namespace octet {
 

@@ -1,4 +1,6 @@
-#include "core/files.h"
+#include "core/io/atomic_file.h"
+#include "core/io/input_file.h"
+#include "core/io/stage_dir.h"
 
 #include <sys/mount.h>
 

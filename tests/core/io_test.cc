@@ -5,11 +5,11 @@
 #include <stdexcept>
 #include <vector>
 
-#include "core/files.h"
 #include "core/io/journal.h"
 #include "core/io/output_file.h"
 #include "core/io/pool.h"
 #include "core/io/ring.h"
+#include "core/io/stage_dir.h"
 #include "tests/core/support.h"
 
 namespace octet {

@@ -1,6 +1,6 @@
-#include "datasets/clean_message.h"
+#include "datasets/gettext/clean_message.h"
 
-#include "datasets/placeholders.h"
+#include "datasets/gettext/placeholders.h"
 #include "tests/core/support.h"
 
 namespace octet {

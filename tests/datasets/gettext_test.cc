@@ -1,8 +1,8 @@
-#include "datasets/gettext.h"
+#include "datasets/gettext/gettext.h"
 
 #include <set>
 
-#include "datasets/clean_message.h"
+#include "datasets/gettext/clean_message.h"
 #include "tests/core/support.h"
 #include "tests/datasets/mo_builder.h"
 

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
+#include "core/io/file_identity.h"
 #include "tests/core/support.h"
 #include "tests/datasets/mo_builder.h"
 

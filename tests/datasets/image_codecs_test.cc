@@ -1,4 +1,4 @@
-#include "datasets/image_codecs.h"
+#include "datasets/images/image_codecs.h"
 
 #include "tests/core/support.h"
 #include "tests/datasets/image_files.h"

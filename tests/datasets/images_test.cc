@@ -1,10 +1,10 @@
-#include "datasets/images.h"
+#include "datasets/images/images.h"
 
 #include <zlib.h>
 
 #include <set>
 
-#include "datasets/idx.h"
+#include "datasets/images/idx.h"
 #include "tests/core/support.h"
 #include "tests/datasets/image_files.h"
 

@@ -1,4 +1,4 @@
-#include "datasets/mo_file.h"
+#include "datasets/gettext/mo_file.h"
 
 #include "tests/core/support.h"
 #include "tests/datasets/mo_builder.h"

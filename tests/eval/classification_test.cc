@@ -10,7 +10,7 @@
 #include "core/error.h"
 #include "eval/choice.h"
 #include "eval/classification_scores.h"
-#include "models/image_samples.h"
+#include "models/data/image_samples.h"
 #include "tests/models/vit.h"
 
 namespace octet::test {

@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
-#include "kernels/cpu/divergence.h"
+#include "kernels/cpu/statistics/divergence.h"
 
 namespace octet {
 namespace {

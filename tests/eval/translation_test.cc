@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "eval/translation_scores.h"
-#include "models/translation.h"
+#include "models/decoding/translation.h"
 #include "tests/models/marian_toys.h"
 
 namespace octet::test {

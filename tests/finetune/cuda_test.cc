@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "models/device.h"
+#include "models/run/device.h"
 #include "tests/finetune/scene.h"
 
 namespace octet::test {

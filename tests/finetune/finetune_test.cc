@@ -13,8 +13,8 @@
 #include "eval/evaluate.h"
 #include "eval/score.h"
 #include "models/open.h"
-#include "quant/export/verify.h"
-#include "quant/fake_quant.h"
+#include "quant/formats/compressed_tensors/verify.h"
+#include "quant/linears/fake_quant.h"
 #include "quant/quantize_job.h"
 #include "tests/finetune/scene.h"
 

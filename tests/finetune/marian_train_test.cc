@@ -8,7 +8,7 @@
 #include "core/random.h"
 #include "finetune/finetune.h"
 #include "finetune/train_model.h"
-#include "quant/export/verify.h"
+#include "quant/formats/compressed_tensors/verify.h"
 #include "tests/core/support.h"
 #include "tests/models/marian_toys.h"
 

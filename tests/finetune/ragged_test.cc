@@ -104,11 +104,11 @@ TrainResult run(const Task& task, TrainerOptions options,
   Executor executor(model.topology(), initial_weights(model.topology(), config(), 3, 0),
                     float_factory(at::kFloat, at::kCPU));
   executor.load_all();
-  World alone;
+  ProcessGroup alone;
   TrainSetup setup;
   setup.student = {&model, &executor};
   setup.parameters = trainable(executor.parameters());
-  setup.task = &task, setup.world = &alone;
+  setup.task = &task, setup.process_group = &alone;
   setup.folder = folder / "run";
   Log log(true);
   StopToken stop;

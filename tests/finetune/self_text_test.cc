@@ -20,7 +20,7 @@ struct Writing {
   Log log{true};
   StopToken stop;
   Context context{log, stop, "cpu", 0};
-  World alone;
+  ProcessGroup alone;
   testing::TempDir folder;
 
   std::unique_ptr<Samples> write(int64_t windows, const std::string& place, uint64_t seed = 5,

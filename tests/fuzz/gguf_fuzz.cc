@@ -4,8 +4,8 @@
 
 #include "core/containers/gguf.h"
 #include "models/config.h"
-#include "models/tokenizers/gguf_tokenizer.h"
 #include "tests/fuzz/fuzz.h"
+#include "text/tokenizers/gguf_tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace octet;

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <string>
 
-#include "datasets/idx.h"
-#include "datasets/images.h"
+#include "datasets/images/idx.h"
+#include "datasets/images/images.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

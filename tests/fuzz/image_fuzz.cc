@@ -1,5 +1,5 @@
 // A JPEG or PNG file.
-#include "datasets/image_codecs.h"
+#include "datasets/images/image_codecs.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

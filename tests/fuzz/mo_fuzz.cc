@@ -1,6 +1,6 @@
 // A message catalogue: every message read, cleaned and split.
-#include "datasets/clean_message.h"
-#include "datasets/mo_file.h"
+#include "datasets/gettext/clean_message.h"
+#include "datasets/gettext/mo_file.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {

@@ -1,7 +1,7 @@
 // Feeds every file of the folders given to a fuzz target: the corpus as a test, without libFuzzer.
 #include <cstdio>
 
-#include "core/files.h"
+#include "core/io/input_file.h"
 #include "tests/fuzz/fuzz.h"
 
 int main(int count, char** folders) {

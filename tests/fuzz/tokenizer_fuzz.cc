@@ -1,8 +1,8 @@
 // A tokenizer.json, and a text through it and back.
 #include <string>
 
-#include "models/tokenizers/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
+#include "text/tokenizers/tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace octet;

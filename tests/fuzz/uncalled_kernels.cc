@@ -1,7 +1,7 @@
 // Kernels that no reader calls, so that the fuzz targets link without gcc's SIMD code.
 #include <cstdlib>
 
-#include "kernels/cpu/statistics.h"
+#include "kernels/cpu/statistics/statistics.h"
 
 namespace octet::cpu {
 

@@ -1,6 +1,6 @@
 // The passes of fake-quantization on the device against the naive references.
 #ifdef OCTET_HAS_CUDA
-#include "kernels/cuda/fake_quant.h"
+#include "kernels/cuda/rows/fake_quant.h"
 
 #include <gtest/gtest.h>
 

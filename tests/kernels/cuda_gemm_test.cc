@@ -1,4 +1,4 @@
-// Every tiling of the INT8 GEMM, bit by bit, and the choice among them.
+// Every tile config of the INT8 GEMM, bit by bit, and the choice among them.
 #ifdef OCTET_HAS_CUDA
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <tuple>
 
 #include "core/random.h"
-#include "kernels/cuda/gemm/chooser.h"
+#include "kernels/cuda/gemm/autotuner.h"
 #include "tests/kernels/on_device.h"
 
 namespace octet::cuda {
@@ -83,37 +83,40 @@ class GemmGpu : public TypedGpu {};
 INSTANTIATE_TEST_SUITE_P(Types, GemmGpu, testing::Values(Type::kF32, Type::kF16, Type::kBF16),
                          [](const auto& info) { return name_of(info.param); });
 
-/// A tiling by its place in int8_tilings(), each alone, so that slow checkers take them one by one.
-class TilingGpu : public testing::TestWithParam<std::tuple<Type, int>> {
+/// A tile config by its place in int8_tile_configs(), each alone, so that slow checkers take them
+/// one by one.
+class TileConfigGpu : public testing::TestWithParam<std::tuple<Type, int>> {
  protected:
   void SetUp() override {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no GPU";
   }
   static Type type() { return std::get<0>(GetParam()); }
-  static const Int8Tiling& tiling() { return int8_tilings()[std::get<1>(GetParam())]; }
+  static const Int8TileConfig& tile_config() {
+    return int8_tile_configs()[std::get<1>(GetParam())];
+  }
   static std::vector<int> settings() {
-    if (tiling().setting == Int8Tiling::kSplits) return {0, 1, 3};
-    return tiling().setting == Int8Tiling::kRanks ? std::vector<int>{1, 2, 5}
-                                                  : std::vector<int>{1, 18, 36};
+    if (tile_config().setting == Int8TileConfig::kSplits) return {0, 1, 3};
+    return tile_config().setting == Int8TileConfig::kRanks ? std::vector<int>{1, 2, 5}
+                                                           : std::vector<int>{1, 18, 36};
   }
 };
-std::string tiling_name(const testing::TestParamInfo<std::tuple<Type, int>>& info) {
+std::string tile_config_name(const testing::TestParamInfo<std::tuple<Type, int>>& info) {
   std::string name = name_of(std::get<0>(info.param)) + "_";
-  for (const char c : std::string(int8_tilings()[std::get<1>(info.param)].name)) {
+  for (const char c : std::string(int8_tile_configs()[std::get<1>(info.param)].name)) {
     name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   }
   return name;
 }
-INSTANTIATE_TEST_SUITE_P(Tilings, TilingGpu,
-                         testing::Combine(testing::Values(Type::kF32, Type::kF16, Type::kBF16),
-                                          testing::Range(0,
-                                                         static_cast<int>(int8_tilings().size()))),
-                         tiling_name);
+INSTANTIATE_TEST_SUITE_P(
+    TileConfigs, TileConfigGpu,
+    testing::Combine(testing::Values(Type::kF32, Type::kF16, Type::kBF16),
+                     testing::Range(0, static_cast<int>(int8_tile_configs().size()))),
+    tile_config_name);
 
-/// Whole and broken tiles, K beyond a turn of every ring. Float32 runs in a few tilings alone.
-TEST_P(TilingGpu, GivesTheReferencesBits) {
-  GemmChooser chooser;
+/// Whole and broken tiles, K beyond a turn of every ring. Float32 runs in a few tile configs alone.
+TEST_P(TileConfigGpu, GivesTheReferencesBits) {
+  GemmAutotuner autotuner;
   int ran = 0;
   for (const int64_t m : {1, 3, 17, 64, 129, 300}) {
     for (const auto& [n, k] :
@@ -124,8 +127,8 @@ TEST_P(TilingGpu, GivesTheReferencesBits) {
       std::vector<float> want;
       for (const int setting : settings()) {
         const Device d = to_device(o, type());
-        if (!chooser.run(problem(o, d, type(), per_row, bias), {tiling().name, setting, 0},
-                         setting == 1, nullptr))
+        if (!autotuner.run(problem(o, d, type(), per_row, bias), {tile_config().name, setting, 0},
+                           setting == 1, nullptr))
           continue;
         ++ran;
         if (want.empty()) want = decode(encode(expected(o, per_row, bias), type()), type());
@@ -143,8 +146,8 @@ TEST_P(GemmGpu, ChoosesOnceAndRemembers) {
   const Device d = to_device(o, GetParam());
   const Int8Gemm g = problem(o, d, GetParam(), true, true);
   {
-    GemmChooser chooser(file);
-    EXPECT_TRUE(chooser.run(g, false, nullptr));
+    GemmAutotuner autotuner(file);
+    EXPECT_TRUE(autotuner.run(g, false, nullptr));
     EXPECT_EQ(decode(d.y.host(), GetParam()).size(), size_t{40 * 256});
   }
   std::string first, line;
@@ -152,13 +155,13 @@ TEST_P(GemmGpu, ChoosesOnceAndRemembers) {
   EXPECT_EQ(first, "octet-gemm");
   const auto written = fs::last_write_time(file);
   {
-    GemmChooser again(file);
+    GemmAutotuner again(file);
     EXPECT_TRUE(again.run(g, false, nullptr));
   }
   EXPECT_EQ(fs::last_write_time(file), written);
   std::ofstream(file) << "octet-gemm 1 another card\n256 512 64 1.0 1 few rows\n";
   {
-    GemmChooser foreign(file);
+    GemmAutotuner foreign(file);
     EXPECT_TRUE(foreign.run(g, false, nullptr));
   }
   std::getline(std::ifstream(file) >> std::ws, line);
@@ -166,10 +169,10 @@ TEST_P(GemmGpu, ChoosesOnceAndRemembers) {
 }
 
 TEST_P(GemmGpu, NoRowsIsNothing) {
-  GemmChooser chooser;
+  GemmAutotuner autotuner;
   Int8Gemm g;
   g.n = 16, g.k = 16, g.type = GetParam();
-  EXPECT_TRUE(chooser.run(g, true, nullptr));
+  EXPECT_TRUE(autotuner.run(g, true, nullptr));
 }
 
 }  // namespace

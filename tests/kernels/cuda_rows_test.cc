@@ -1,7 +1,7 @@
 // Norms and gates fused with quantization, against the naive references and against themselves in
 // steps: codes must be those of quantize_rows on the value written.
 #ifdef OCTET_HAS_CUDA
-#include "kernels/cuda/row_kernels.h"
+#include "kernels/cuda/rows/row_kernels.h"
 
 #include <gtest/gtest.h>
 

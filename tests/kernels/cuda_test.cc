@@ -124,7 +124,7 @@ TEST_P(KernelsGpu, Dequantize) {
   }
 }
 
-TEST_P(KernelsGpu, WidenRows) {
+TEST_P(KernelsGpu, DequantizeRows) {
   const int64_t rows = 7, k = 129;
   const std::vector<int8_t> q = codes(rows * k);
   const std::vector<float> scale = normals(rows, 5);
@@ -137,7 +137,7 @@ TEST_P(KernelsGpu, WidenRows) {
   EXPECT_EQ(dy.host(), encode(expected, GetParam()));
 }
 
-TEST_P(KernelsGpu, FewRowsLinear) {
+TEST_P(KernelsGpu, SmallMLinear) {
   for (int64_t k : {1, 15, 16, 576, 1000}) {
     for (int64_t m : {1, 2, 3, 4, 5, 6, 7, 8}) {
       const int64_t n = 37;
@@ -169,7 +169,7 @@ TEST_P(KernelsGpu, FewRowsLinear) {
   }
 }
 
-TEST_P(KernelsGpu, MoreThanFewRowsIsRefused) {
+TEST_P(KernelsGpu, MoreThanSmallMIsRefused) {
   EXPECT_THROW(
       w8a16_gemv(nullptr, nullptr, nullptr, nullptr, GetParam(), 9, 1, 1, nullptr, nullptr), Error);
 }

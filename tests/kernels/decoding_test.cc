@@ -1,5 +1,5 @@
 // Steps of a decoder: every CPU level against naive versions.
-#include "kernels/cpu/decoding.h"
+#include "kernels/cpu/attention/decoding.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 #include <numeric>
 #include <vector>
 
-#include "kernels/cpu/quantize.h"
+#include "kernels/cpu/rows/quantize.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {

@@ -1,11 +1,11 @@
-#include "kernels/cpu/f16_gemm.h"
+#include "kernels/cpu/gemm/f16_gemm.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>
 
 #include <cstring>
 
-#include "kernels/cpu/dots.h"
+#include "kernels/cpu/gemm/dots.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {

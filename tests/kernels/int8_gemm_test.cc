@@ -1,4 +1,4 @@
-#include "kernels/cpu/int8_gemm.h"
+#include "kernels/cpu/gemm/int8_gemm.h"
 
 #include <gtest/gtest.h>
 

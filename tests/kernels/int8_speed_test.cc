@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "core/random.h"
-#include "kernels/cpu/int8_gemm.h"
-#include "kernels/cpu/quantize.h"
+#include "kernels/cpu/gemm/int8_gemm.h"
+#include "kernels/cpu/rows/quantize.h"
 #include "tests/kernels/speed.h"
 
 namespace octet::cpu {

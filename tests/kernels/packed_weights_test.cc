@@ -1,4 +1,4 @@
-#include "kernels/cpu/packed_weights.h"
+#include "kernels/cpu/gemm/packed_weights.h"
 
 #include <gtest/gtest.h>
 #include <omp.h>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "kernels/cpu/packed_block.h"
+#include "kernels/cpu/gemm/packed_block.h"
 #include "tests/kernels/reference.h"
 #include "tests/kernels/speed.h"
 
@@ -129,7 +129,7 @@ TEST(PackedWeights, LevelsAgreeWithinRounding) {
     std::vector<float> expected(4 * kPanelColumns);
     packed_kernels_portable().few(panel, 1, c.x.data(), 1, expected.data());
     std::vector<float> wide(96 * kPanelColumns);
-    packed_kernels_portable().widen(panel, 0, 96, wide.data());
+    packed_kernels_portable().dequantize(panel, 0, 96, wide.data());
     double total = 0;
     for (const float v : wide) total += v;
     for (const Level level : {Level::kAvx2, Level::kVnni}) {
@@ -137,7 +137,7 @@ TEST(PackedWeights, LevelsAgreeWithinRounding) {
       const PackedKernels& kernels = packed_kernels(level);
       std::vector<float> sums(4 * kPanelColumns), other(wide.size()), product(kPanelColumns);
       kernels.few(panel, 1, c.x.data(), 1, sums.data());
-      kernels.widen(panel, 0, 96, other.data());
+      kernels.dequantize(panel, 0, 96, other.data());
       kernels.multiply(other.data(), 96, c.x.data(), 96, 1, product.data());
       double other_total = 0;
       for (const float v : other) other_total += v;

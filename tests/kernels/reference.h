@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/random.h"
-#include "kernels/cpu/attention.h"
+#include "kernels/cpu/attention/attention.h"
 
 namespace octet::reference {
 

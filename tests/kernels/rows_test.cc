@@ -1,14 +1,14 @@
 // quantize.h and statistics.h: the public functions against references, and each CPU level's row
 // kernels.
-#include "kernels/cpu/rows.h"
+#include "kernels/cpu/rows/rows.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
 
 #include "core/error.h"
-#include "kernels/cpu/quantize.h"
-#include "kernels/cpu/statistics.h"
+#include "kernels/cpu/rows/quantize.h"
+#include "kernels/cpu/statistics/statistics.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {

@@ -2,7 +2,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/block_scales.h"
+#include "kernels/cpu/weights/block_scales.h"
 
 namespace octet::test {
 namespace {

@@ -9,7 +9,7 @@
 #include "core/json.h"
 #include "models/architectures/families.h"
 #include "models/config.h"
-#include "models/model.h"
+#include "models/run/model.h"
 
 namespace octet::test {
 namespace {

@@ -7,11 +7,10 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
 #include "core/json.h"
-#include "models/model.h"
 #include "models/open.h"
-#include "models/weight_sources.h"
+#include "models/run/model.h"
+#include "models/weights/weight_sources.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {

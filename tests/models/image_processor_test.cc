@@ -1,5 +1,5 @@
 // Pixels against transformers' image processor on PIL, and images as samples.
-#include "models/image_processor.h"
+#include "models/data/image_processor.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "models/image_samples.h"
+#include "models/data/image_samples.h"
 #include "tests/models/vit.h"
 
 namespace octet::test {

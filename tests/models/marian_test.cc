@@ -13,7 +13,7 @@
 #include "models/architectures/marian.h"
 #include "models/decoding/beam_search.h"
 #include "models/open.h"
-#include "models/weight_sources.h"
+#include "models/weights/weight_sources.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {

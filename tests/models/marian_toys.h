@@ -11,7 +11,7 @@
 #include "core/containers/safetensors.h"
 #include "core/json.h"
 #include "models/architectures/marian.h"
-#include "models/weight_sources.h"
+#include "models/weights/weight_sources.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -23,7 +23,7 @@ inline const std::filesystem::path& spm_toys() {
         std::filesystem::path(::testing::TempDir()) / ("octet-spm-" + std::to_string(getpid()));
     Folder() {
       const Output output =
-          shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/marian_tokenizer_oracle.py " +
+          shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/text/marian_tokenizer_oracle.py " +
                 path.string());
       if (output.code != 0) throw std::runtime_error(output.text);
     }

@@ -1,4 +1,4 @@
-#include "models/pair_samples.h"
+#include "models/data/pair_samples.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <set>
 
-#include "models/hidden_spill.h"
+#include "models/run/hidden_spill.h"
 #include "tests/models/toys.h"
 
 namespace octet::test {

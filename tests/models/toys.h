@@ -5,8 +5,8 @@
 #include <ATen/ATen.h>
 
 #include "models/architectures/llama.h"
-#include "models/attention.h"
-#include "models/weight_sources.h"
+#include "models/run/attention.h"
+#include "models/weights/weight_sources.h"
 
 namespace octet::test {
 
@@ -81,13 +81,13 @@ class ToyEncoderDecoder : public Model {
     if (i == topology_.encoder_blocks && !encoded) std::swap(h.x, h.memory);
     const std::string p = "block." + std::to_string(i) + ".";
     e.set_tokens(decoder ? at::Tensor() : h.batch.mask);
-    const auto qkv = e.linear(id(p + "qkv"), e.read(id(p + "qkv"), h.x)).chunk(3, -1);
+    const auto qkv = e.linear(id(p + "qkv"), e.quantize_input(id(p + "qkv"), h.x)).chunk(3, -1);
     KvCache kv{split(qkv[1]), split(qkv[2])};
     if (decoder && state != nullptr) kv = append(state->self[i], *state, kv.k, kv.v);
     at::Tensor mixed =
         join(attend(split(qkv[0]), kv.k, kv.v, decoder, decoder ? at::Tensor() : h.batch.mask));
     auto normed = e.add_norm(norm_id(p + "norm_attn"), h.x,
-                             e.linear(id(p + "o"), e.read(id(p + "o"), mixed)));
+                             e.linear(id(p + "o"), e.quantize_input(id(p + "o"), mixed)));
     if (decoder) normed = cross(e, i, p, h, normed, state);
     const auto hidden = e.linear(id(p + "fc1"), normed.out);
     const auto delta = e.linear(id(p + "fc2"), e.gate(id(p + "fc2"), hidden, "relu"));
@@ -96,7 +96,7 @@ class ToyEncoderDecoder : public Model {
 
   at::Tensor end(Executor& e, Hidden& h, bool) const override {
     const Id head = static_cast<Id>(topology_.sites.size() - 1);
-    return e.linear(head, e.read(head, h.x));
+    return e.linear(head, e.quantize_input(head, h.x));
   }
 
   State new_state(const Executor&, int64_t batch, int64_t capacity) const override {
@@ -121,14 +121,14 @@ class ToyEncoderDecoder : public Model {
     } else {
       e.set_tokens(h.batch.mask);
       const auto parts =
-          e.linear(id(p + "cross_kv"), e.read(id(p + "cross_kv"), h.memory)).chunk(2, -1);
+          e.linear(id(p + "cross_kv"), e.quantize_input(id(p + "cross_kv"), h.memory)).chunk(2, -1);
       e.set_tokens({});
       kv = {split(parts[0]), split(parts[1])};
       if (state != nullptr) state->cross[i] = kv;
     }
     const at::Tensor mixed = join(attend(split(q), kv.k, kv.v, false, h.batch.mask));
     return e.add_norm(norm_id(p + "norm_cross"), in.stream,
-                      e.linear(id(p + "cross_o"), e.read(id(p + "cross_o"), mixed)));
+                      e.linear(id(p + "cross_o"), e.quantize_input(id(p + "cross_o"), mixed)));
   }
 
   static at::Tensor split(const at::Tensor& x) {

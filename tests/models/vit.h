@@ -8,8 +8,8 @@
 #include <string>
 
 #include "core/containers/safetensors.h"
-#include "datasets/images.h"
-#include "models/weight_sources.h"
+#include "datasets/images/images.h"
+#include "models/weights/weight_sources.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {

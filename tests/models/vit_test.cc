@@ -8,8 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/hidden_spill.h"
 #include "models/open.h"
+#include "models/run/hidden_spill.h"
 #include "models/vision_config.h"
 #include "tests/models/vit.h"
 

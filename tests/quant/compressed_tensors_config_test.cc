@@ -1,6 +1,6 @@
 // What the reader makes of a quantization_config: which layer is quantized how, and what is
 // refused.
-#include "quant/compressed_tensors_config.h"
+#include "quant/formats/compressed_tensors/compressed_tensors_config.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

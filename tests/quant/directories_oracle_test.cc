@@ -6,10 +6,10 @@
 #include <fstream>
 #include <numeric>
 
-#include "models/weight_sources.h"
+#include "models/weights/weight_sources.h"
+#include "quant/formats/compressed_tensors/quantized_source.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
-#include "quant/quantized_source.h"
 #include "tests/quant/tolerance.h"
 #include "tests/tools/support.h"
 

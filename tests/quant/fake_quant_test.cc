@@ -1,15 +1,15 @@
 // A site in training: the deployed linear's codes and outputs, and the gradients of ATen's own
 // fake-quantization.
-#include "quant/fake_quant.h"
+#include "quant/linears/fake_quant.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include "kernels/cpu/packed_weights.h"
-#include "models/activation.h"
-#include "models/weight_sources.h"
-#include "quant/linears.h"
+#include "kernels/cpu/gemm/packed_weights.h"
+#include "models/run/activation.h"
+#include "models/weights/weight_sources.h"
+#include "quant/linears/linears.h"
 
 namespace octet {
 namespace {
@@ -56,7 +56,7 @@ struct Case {
   Activation input() const { return to_format(x, linear->wants(), linear->input_scale(), true); }
   std::unique_ptr<Linear> deployed() const {
     const QuantizedWeight weight = linear->deployed();
-    SiteCodes codes;
+    QuantizedSite codes;
     codes.q = weight.q;
     codes.scale = weight.scale.to(at::kFloat);
     codes.bias = parameters[1].leaf.detach();

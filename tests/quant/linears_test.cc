@@ -1,11 +1,11 @@
 // Each quantized precision against plain float arithmetic on the widened codes.
-#include "quant/linears.h"
+#include "quant/linears/linears.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "models/activation.h"
+#include "models/run/activation.h"
 #include "tests/quant/tolerance.h"
 
 namespace octet {
@@ -38,15 +38,15 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
 }
 
 // Widened weight and bias of the whole site.
-std::pair<at::Tensor, at::Tensor> widened(const SiteCodes& codes) {
+std::pair<at::Tensor, at::Tensor> widened(const QuantizedSite& codes) {
   return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble), codes.bias.to(at::kDouble)};
 }
 
 TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
   for (const bool dynamic : {true, false}) {
     const LinearContext context;
-    const SiteCodes codes = load_codes(site(), *source(dynamic, !dynamic), context);
-    Int8Linear linear(codes, context);
+    const QuantizedSite codes = load_quantized_site(site(), *source(dynamic, !dynamic), context);
+    W8A8Linear linear(codes, context);
     ASSERT_EQ(linear.wants(), dynamic ? Format::kInt8Token : Format::kInt8Tensor);
     for (const int64_t rows : {0, 1, 2, 17, 40}) {
       const at::Tensor x = at::randn({rows, 37});
@@ -59,14 +59,14 @@ TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
           << rows;
     }
     EXPECT_EQ(context.counters->int8_gemms, 5);
-    EXPECT_EQ(context.counters->widened_tiles, 0);
+    EXPECT_EQ(context.counters->dequantized_tiles, 0);
   }
 }
 
-TEST(QuantizedLinears, PackedEqualsWidenedWeights) {
+TEST(QuantizedLinears, WeightOnlyEqualsDequantizedWeights) {
   const LinearContext context;
-  const SiteCodes codes = load_codes(site(), *source(false, false), context);
-  PackedLinear linear(codes, context);
+  const QuantizedSite codes = load_quantized_site(site(), *source(false, false), context);
+  WeightOnlyLinear linear(codes, context);
   for (const int64_t rows : {1, 2, 16, 17, 40}) {
     const at::Tensor x = at::randn({2, rows, 37});
     const auto [weight, bias] = widened(codes);
@@ -74,14 +74,14 @@ TEST(QuantizedLinears, PackedEqualsWidenedWeights) {
     EXPECT_EQ(y.sizes(), at::IntArrayRef({2, rows, weight.size(0)}));
     EXPECT_TRUE(test::equals_weight_only(y, x.to(at::kDouble), weight, bias)) << rows;
   }
-  EXPECT_EQ(context.counters->widened_tiles, 0);
+  EXPECT_EQ(context.counters->dequantized_tiles, 0);
 }
 
-TEST(QuantizedLinears, GroupedEqualsWidenedWeights) {
+TEST(QuantizedLinears, GroupedEqualsDequantizedWeights) {
   const LinearContext context;
   for (const auto& [bits, group] : {std::pair<int, int64_t>{4, 16}, {4, 12}, {8, 16}}) {
     const int64_t k = 48;
-    SiteCodes codes;
+    QuantizedSite codes;
     codes.bits = bits, codes.group = group;
     codes.q = at::randint(bits == 4 ? -8 : -128, bits == 4 ? 8 : 128, {21, k}, at::kChar);
     codes.scale = at::rand({21, k / group}) * 0.01 + 0.001;
@@ -116,16 +116,16 @@ TEST(QuantizedLinears, KeptHalfWeightsAreNotWidenedWhole) {
         << rows;
   }
   EXPECT_LE(context.counters->largest_tile_rows, 512);
-  EXPECT_GT(context.counters->widened_tiles, 0);
+  EXPECT_GT(context.counters->dequantized_tiles, 0);
 }
 
 TEST(QuantizedLinears, NeighboursMustAgree) {
   auto mixed = source(false, true);
   mixed->weights["b.weight"].input_scale = at::full({1}, 0.03F);
-  EXPECT_THROW(load_codes(site(), *mixed, {}), Error);
+  EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);
   mixed = source(true, false);
   mixed->weights["b.weight"].dynamic = false;
-  EXPECT_THROW(load_codes(site(), *mixed, {}), Error);
+  EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);
 }
 
 }  // namespace

@@ -8,10 +8,10 @@
 
 #include "calib/calibrate.h"
 #include "core/error.h"
+#include "models/data/pair_samples.h"
+#include "models/decoding/translation.h"
 #include "models/open.h"
-#include "models/pair_samples.h"
-#include "models/translation.h"
-#include "quant/export/verify.h"
+#include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
 #include "tests/models/marian_toys.h"

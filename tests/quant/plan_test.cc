@@ -1,5 +1,5 @@
 // Which layer gets which scheme, what config.json says of it, and what vLLM's rules say.
-#include "quant/plan.h"
+#include "quant/schemes/plan.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 
 #include "core/error.h"
 #include "models/architectures/llama.h"
-#include "quant/export/quantization_config.h"
-#include "quant/export/vllm_rules.h"
+#include "quant/formats/compressed_tensors/quantization_config.h"
+#include "quant/formats/compressed_tensors/vllm_rules.h"
 
 namespace octet {
 namespace {

@@ -65,24 +65,24 @@ TEST(QParams, TinyRangesNeverOverflowTheCodes) {
 
 TEST(QParams, PackingIsBytesOfOffsetCodes) {
   const at::Tensor q = at::tensor({-127, 0, 127, -128, 5}, at::kChar).view({1, 5});
-  const at::Tensor packed = pack_codes(q, 8);
+  const at::Tensor packed = pack_qweight(q, 8);
   ASSERT_EQ(packed.scalar_type(), at::kInt);
   EXPECT_EQ(packed.sizes(), at::IntArrayRef({1, 2}));
   EXPECT_EQ(static_cast<uint32_t>(packed[0][0].item<int>()), 0x00FF8001U);
   EXPECT_EQ(packed[0][1].item<int>(), 133);
-  EXPECT_TRUE(at::equal(unpack_codes(packed, 5, 8, "x"), q));
-  EXPECT_THROW(unpack_codes(packed, 9, 8, "x"), Error);
-  EXPECT_THROW(unpack_codes(packed, 0, 8, "x"), Error);
-  EXPECT_THROW(unpack_codes(packed.to(at::kLong), 5, 8, "x"), Error);
+  EXPECT_TRUE(at::equal(unpack_qweight(packed, 5, 8, "x"), q));
+  EXPECT_THROW(unpack_qweight(packed, 9, 8, "x"), Error);
+  EXPECT_THROW(unpack_qweight(packed, 0, 8, "x"), Error);
+  EXPECT_THROW(unpack_qweight(packed.to(at::kLong), 5, 8, "x"), Error);
 }
 
 TEST(QParams, FourBitsAreTwoAByteAndGroupsHaveTheirScales) {
   const at::Tensor q = at::tensor({-8, 7, 0, 1, -1, 2, 3, 4, 5}, at::kChar).view({1, 9});
-  const at::Tensor packed = pack_codes(q, 4);
+  const at::Tensor packed = pack_qweight(q, 4);
   EXPECT_EQ(packed.sizes(), at::IntArrayRef({1, 2}));
   EXPECT_EQ(static_cast<uint32_t>(packed[0][0].item<int>()), 0xCBA798F0U);
   EXPECT_EQ(packed[0][1].item<int>(), 13);
-  EXPECT_TRUE(at::equal(unpack_codes(packed, 9, 4, "x"), q));
+  EXPECT_TRUE(at::equal(unpack_qweight(packed, 9, 4, "x"), q));
 
   const at::Tensor w = random_weight(5, 64);
   const QuantizedWeight made = quantize_weight(w, {4, 16, false}, at::kFloat);

@@ -1,6 +1,6 @@
 // The streaming writer on small checkpoints: what it writes, in how much memory, and after kills of
 // every kind that a test can cause within one process.
-#include "quant/export/stream_writer.h"
+#include "quant/stream/stream_writer.h"
 
 #include <ATen/ATen.h>
 #include <gmock/gmock.h>
@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
 #include "core/hash.h"
+#include "core/io/input_file.h"
 #include "core/random.h"
-#include "models/weight_sources.h"
+#include "models/weights/weight_sources.h"
 #include "quant/qparams.h"
 
 namespace octet {
@@ -46,8 +46,8 @@ Tensors model_tensors() {
 }
 
 std::vector<StreamItem> model_items() {
-  const cpu::CodeOptions eight{8, 0, false, cpu::FloatType::kF16};
-  const cpu::CodeOptions four{4, 64, true, cpu::FloatType::kF16};
+  const cpu::WeightQuantOptions eight{8, 0, false, cpu::FloatType::kF16};
+  const cpu::WeightQuantOptions four{4, 64, true, cpu::FloatType::kF16};
   const std::string shape("\0\2\0\0\0\0\0\0\200\2\0\0\0\0\0\0", 16);
   return {{"embed.weight", "embed.weight", Action::kCopy, {}, {}},
           {"a.weight", "a", Action::kCodes, eight, {}},
@@ -141,7 +141,7 @@ TEST_F(StreamWriter, WritesWhatTheTensorFunctionsGive) {
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight"), a.q));
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight_scale"), a.scale));
   const QuantizedWeight c = quantize_weight(tensors.at("c.weight"), {}, at::kHalf);
-  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_codes(c.q, 8)));
+  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_qweight(c.q, 8)));
   EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_scale"), c.scale));
   EXPECT_TRUE(at::equal(read_tensor(made, "b.weight_shape"), at::tensor({512, 640}, at::kLong)));
   EXPECT_EQ(made.info("b.weight_packed").shape, (std::vector<int64_t>{512, 80}));

@@ -2,7 +2,7 @@
 #pragma once
 #include <ATen/ATen.h>
 
-#include "kernels/cpu/packed_weights.h"
+#include "kernels/cpu/gemm/packed_weights.h"
 
 namespace octet::test {
 

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/json.h"
-#include "quant/export/verify.h"
+#include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
 #include "tests/models/vit.h"

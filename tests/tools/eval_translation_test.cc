@@ -3,7 +3,6 @@
 
 #include <fstream>
 
-#include "core/files.h"
 #include "eval/task_scores.h"
 #include "tests/models/marian_toys.h"
 

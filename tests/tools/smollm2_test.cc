@@ -8,7 +8,7 @@
 
 #include "core/containers/safetensors.h"
 #include "eval/evaluate.h"
-#include "kernels/cpu/packed_weights.h"
+#include "kernels/cpu/gemm/packed_weights.h"
 #include "models/open.h"
 #include "tests/tools/support.h"
 

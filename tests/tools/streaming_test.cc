@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "core/files.h"
+#include "core/io/input_file.h"
 #include "quant/qparams.h"
 #include "tests/tools/support.h"
 #include "tests/tools/toy_directory.h"
@@ -230,7 +230,8 @@ TEST_F(DeepSeek, FourBitsInGroups) {
   for (const auto& [module, wide] : wide_) {
     if (module == "model.layers.61.eh_proj") continue;
     const QuantizedWeight expected = quantize_weight(wide, {4, 32, true}, at::kBFloat16);
-    EXPECT_TRUE(at::equal(read_tensor(made, module + ".weight_packed"), pack_codes(expected.q, 4)));
+    EXPECT_TRUE(
+        at::equal(read_tensor(made, module + ".weight_packed"), pack_qweight(expected.q, 4)));
     EXPECT_TRUE(at::equal(read_tensor(made, module + ".weight_scale"), expected.scale));
   }
   EXPECT_EQ(octet_cli("verify " + path("w4a16-g32")).code, 0);

@@ -8,7 +8,7 @@
 
 #include "core/containers/safetensors.h"
 #include "models/architectures/llama.h"
-#include "models/weight_sources.h"
+#include "models/weights/weight_sources.h"
 
 namespace octet::test {
 

@@ -1,7 +1,7 @@
 // `octet translate` as a user runs it: lines in, lines out.
 #include <gtest/gtest.h>
 
-#include "core/files.h"
+#include "core/io/input_file.h"
 #include "tests/models/marian_toys.h"
 #include "tests/tools/toy_directory.h"
 

@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "core/error.h"
-#include "kernels/cuda/few_rows.h"
-#include "kernels/cuda/gemm/chooser.h"
-#include "kernels/cuda/row_kernels.h"
-#include "models/cuda.h"
+#include "kernels/cuda/gemm/autotuner.h"
+#include "kernels/cuda/gemm/small_m.h"
+#include "kernels/cuda/rows/row_kernels.h"
+#include "models/run/cuda.h"
 #include "tools/bench/kernel_bench.h"
 
 namespace octet {
@@ -33,7 +33,7 @@ constexpr int64_t kGroup = 128;
 struct Layer {
   int64_t n, k;
   std::vector<Weights> weights;
-  std::shared_ptr<cuda::GemmChooser> chooser;
+  std::shared_ptr<cuda::GemmAutotuner> autotuner;
 };
 
 void quantize(const at::Tensor& x, at::Tensor& q, at::Tensor& scale) {
@@ -75,8 +75,8 @@ void int8_gemm(const Layer& layer, const Weights& w, const Operands& o, bool ove
   g.x = o.q.data_ptr<int8_t>(), g.w = w.codes.data_ptr<int8_t>();
   g.row_scale = o.scale.data_ptr<float>(), g.col_scale = w.scale.data_ptr<float>();
   g.m = o.x.size(0), g.n = layer.n, g.k = layer.k, g.y = o.y.data_ptr();
-  if (layer.chooser->run(g, overlap, current_cuda_stream())) return;
-  throw Error(fmt::format("no tiling for {} x {} x {}", g.m, g.n, g.k), "one for every shape",
+  if (layer.autotuner->run(g, overlap, current_cuda_stream())) return;
+  throw Error(fmt::format("no tile config for {} x {} x {}", g.m, g.n, g.k), "one for every shape",
               "this is a defect in octet: please report it");
 }
 
@@ -105,16 +105,16 @@ KernelCase linear_case(const std::string& kernel, int64_t m, const std::shared_p
   } else if (kernel == "w8a16") {
     c.call = [layer, o](int64_t i) {
       const Weights& w = layer->weights[i];
-      cuda::w8a16_few_rows(o.x.data_ptr(), w.codes.data_ptr<int8_t>(), w.scale.data_ptr<float>(),
-                           nullptr, cuda::Type::kF16, o.x.size(0), layer->n, layer->k,
-                           o.y.data_ptr(), current_cuda_stream(), true);
+      cuda::w8a16_small_m(o.x.data_ptr(), w.codes.data_ptr<int8_t>(), w.scale.data_ptr<float>(),
+                          nullptr, cuda::Type::kF16, o.x.size(0), layer->n, layer->k,
+                          o.y.data_ptr(), current_cuda_stream(), true);
     };
   } else {
     c.call = [layer, o](int64_t i) {
       const Weights& w = layer->weights[i];
-      cuda::w4a16_few_rows(o.x.data_ptr(), w.packed.data_ptr<uint8_t>(), w.packed_scale.data_ptr(),
-                           cuda::Type::kF16, kGroup, nullptr, cuda::Type::kF16, o.x.size(0),
-                           layer->n, layer->k, o.y.data_ptr(), current_cuda_stream(), true);
+      cuda::w4a16_small_m(o.x.data_ptr(), w.packed.data_ptr<uint8_t>(), w.packed_scale.data_ptr(),
+                          cuda::Type::kF16, kGroup, nullptr, cuda::Type::kF16, o.x.size(0),
+                          layer->n, layer->k, o.y.data_ptr(), current_cuda_stream(), true);
     };
   }
   return c;
@@ -126,14 +126,14 @@ void add_linears(const std::string& name, const std::vector<int64_t>& rows, cons
   for (const auto& shape : kShapes) {
     const auto layer = std::make_shared<Layer>();
     layer->n = shape[0], layer->k = shape[1];
-    layer->chooser = std::make_shared<cuda::GemmChooser>(context.gemm_file);
+    layer->autotuner = std::make_shared<cuda::GemmAutotuner>(context.gemm_file);
     const int64_t copies = copies_for(static_cast<double>(layer->n * layer->k) /
                                       (all || name == "weight-only" ? 2 : 1));
     for (int64_t i = 0; i < copies; ++i) layer->weights.push_back(make_weights(layer->n, layer->k));
     for (const int64_t m : rows) {
       if (all || name == "gemm") cases.push_back(linear_case("w8a8 gemm", m, layer, 1, true));
       if (all || name == "layer") cases.push_back(linear_case("w8a8 layer", m, layer, 1, false));
-      if (!(all || name == "weight-only") || m > cuda::kFewRowsMost) continue;
+      if (!(all || name == "weight-only") || m > cuda::kSmallMMost) continue;
       cases.push_back(linear_case("w8a16", m, layer, 1, false));
       cases.push_back(linear_case("w4a16-g128", m, layer, 0.5 + 2.0 / kGroup, false));
     }

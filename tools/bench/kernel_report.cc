@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/device.h"
+#include "models/run/device.h"
+#include "report/table.h"
 #include "tools/bench/kernel_bench.h"
-#include "tools/report/table.h"
 
 namespace octet {
 #ifdef OCTET_HAS_CUDA

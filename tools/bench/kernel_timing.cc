@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "kernels/cuda/recording.h"
-#include "models/cuda.h"
+#include "models/run/cuda.h"
 #include "tools/bench/kernel_bench.h"
 
 namespace octet {

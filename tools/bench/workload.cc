@@ -8,9 +8,9 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "datasets/pairs.h"
-#include "models/device.h"
-#include "models/samples.h"
-#include "models/translation.h"
+#include "models/data/samples.h"
+#include "models/decoding/translation.h"
+#include "models/run/device.h"
 
 namespace octet {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "core/json.h"
 #include "core/version.h"
-#include "models/device.h"
 #include "models/open.h"
+#include "models/run/device.h"
 #include "quant/quantize_job.h"
 #include "tools/pipeline/stage_json.h"
 

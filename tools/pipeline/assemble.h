@@ -1,7 +1,7 @@
 // From what the stages of a run left to its report.
 #pragma once
+#include "report/report.h"
 #include "tools/pipeline/stages.h"
-#include "tools/report/report.h"
 
 namespace octet {
 

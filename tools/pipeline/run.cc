@@ -5,7 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/files.h"
+#include "core/io/atomic_file.h"
+#include "core/io/input_file.h"
+#include "core/io/stage_dir.h"
 #include "core/version.h"
 #include "models/open.h"
 #include "tools/pipeline/assemble.h"

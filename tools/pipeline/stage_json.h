@@ -3,7 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "finetune/trainer.h"
-#include "tools/report/report.h"
+#include "report/report.h"
 
 namespace octet {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "core/files.h"
+#include "core/io/stage_dir.h"
 #include "finetune/finetune.h"
 #include "quant/quantize.h"
 #include "tools/pipeline/run_data.h"

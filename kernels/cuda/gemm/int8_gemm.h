@@ -1,6 +1,7 @@
-// W8A8 GEMM with the scales in its epilogue, in several tilings of which the fastest is taken.
+// W8A8 GEMM with the scales in its epilogue, in several tile configs of which the fastest is taken.
 // y[m, n] = sum_k x[m, k] w[n, k] * row_scale[per_row ? m : 0] * col_scale[n] + bias[n]; products
-// and sum are rounded one by one, as cuda::dequantize does, so every tiling gives the same bits.
+// and sum are rounded one by one, as cuda::dequantize does, so every tile config gives the same
+// bits.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -25,7 +26,7 @@ struct Int8Gemm {
 };
 
 /// One compiled kernel. Plain functions, so that a table of them needs no registration.
-struct Int8Tiling {
+struct Int8TileConfig {
   const char* name;  ///< e.g. "sm90 128x256x128 2x1 cooperative"
   int least_arch;    ///< compute capability * 10 from which it runs, e.g. 90
   int most_arch;     ///< and up to which
@@ -44,7 +45,7 @@ inline size_t no_workspace(const Int8Gemm& /*g*/, int /*setting*/) {
   return 0;
 }
 
-/// All compiled tilings in a fixed order.
-const std::vector<Int8Tiling>& int8_tilings();
+/// All compiled tile configs in a fixed order.
+const std::vector<Int8TileConfig>& int8_tile_configs();
 
 }  // namespace octet::cuda

@@ -157,11 +157,11 @@ bool run(const Int8Gemm& g, int, void*, bool, void* stream) {
 
 }  // namespace
 
-std::vector<Int8Tiling> sm80_tilings() {
-  return {{"sm80 128x128x64", 80, 999, Int8Tiling::kNone, &no_workspace, &run<128, 128, 2, 4>},
-          {"sm80 64x128x64", 80, 999, Int8Tiling::kNone, &no_workspace, &run<64, 128, 2, 4>},
-          {"sm80 64x64x64", 80, 999, Int8Tiling::kNone, &no_workspace, &run<64, 64, 2, 2>},
-          {"sm80 32x64x64", 80, 999, Int8Tiling::kNone, &no_workspace, &run<32, 64, 1, 4>}};
+std::vector<Int8TileConfig> sm80_tile_configs() {
+  return {{"sm80 128x128x64", 80, 999, Int8TileConfig::kNone, &no_workspace, &run<128, 128, 2, 4>},
+          {"sm80 64x128x64", 80, 999, Int8TileConfig::kNone, &no_workspace, &run<64, 128, 2, 4>},
+          {"sm80 64x64x64", 80, 999, Int8TileConfig::kNone, &no_workspace, &run<64, 64, 2, 2>},
+          {"sm80 32x64x64", 80, 999, Int8TileConfig::kNone, &no_workspace, &run<32, 64, 1, 4>}};
 }
 
 }  // namespace octet::cuda

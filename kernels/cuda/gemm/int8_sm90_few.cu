@@ -4,14 +4,14 @@
 
 namespace octet::cuda {
 
-std::vector<Int8Tiling> sm90_few_tilings() {
+std::vector<Int8TileConfig> sm90_few_tile_configs() {
   return {
-      Sm90Gemm<64, 64, 256, 1, 1, Pingpong, true, false>::tiling(
+      Sm90Gemm<64, 64, 256, 1, 1, Pingpong, true, false>::tile_config(
           "sm90 64x64x256 1x1 pingpong swapped"),
 #ifndef OCTET_FEW_GEMM_TILES
-      Sm90Gemm<64, 32, 256, 1, 1, Pingpong, true, false>::tiling(
+      Sm90Gemm<64, 32, 256, 1, 1, Pingpong, true, false>::tile_config(
           "sm90 64x32x256 1x1 pingpong swapped"),
-      Sm90Gemm<64, 128, 256, 1, 1, Pingpong, true, false>::tiling(
+      Sm90Gemm<64, 128, 256, 1, 1, Pingpong, true, false>::tile_config(
           "sm90 64x128x256 1x1 pingpong swapped"),
 #endif
   };

@@ -4,14 +4,14 @@
 
 namespace octet::cuda {
 
-std::vector<Int8Tiling> sm90_straight_tilings() {
+std::vector<Int8TileConfig> sm90_straight_tile_configs() {
   return {
-      Sm90Gemm<128, 128, 128, 2, 1, Pingpong, false, false>::tiling(
+      Sm90Gemm<128, 128, 128, 2, 1, Pingpong, false, false>::tile_config(
           "sm90 128x128x128 2x1 pingpong"),
 #ifndef OCTET_FEW_GEMM_TILES
-      Sm90Gemm<128, 256, 128, 2, 1, Cooperative, false, false>::tiling(
+      Sm90Gemm<128, 256, 128, 2, 1, Cooperative, false, false>::tile_config(
           "sm90 128x256x128 2x1 cooperative"),
-      Sm90Gemm<256, 128, 128, 2, 1, Cooperative, false, false>::tiling(
+      Sm90Gemm<256, 128, 128, 2, 1, Cooperative, false, false>::tile_config(
           "sm90 256x128x128 2x1 cooperative"),
 #endif
   };

@@ -4,13 +4,13 @@
 
 namespace octet::cuda {
 
-std::vector<Int8Tiling> sm90_swapped_tilings() {
+std::vector<Int8TileConfig> sm90_swapped_tile_configs() {
   return {
-      Sm90Gemm<128, 128, 128, 2, 1, Pingpong, true, false>::tiling(
+      Sm90Gemm<128, 128, 128, 2, 1, Pingpong, true, false>::tile_config(
           "sm90 128x128x128 2x1 pingpong swapped"),
-      Sm90Gemm<128, 256, 128, 2, 1, Cooperative, true, false>::tiling(
+      Sm90Gemm<128, 256, 128, 2, 1, Cooperative, true, false>::tile_config(
           "sm90 128x256x128 2x1 cooperative swapped"),
-      Sm90Gemm<256, 128, 128, 2, 1, Cooperative, true, false>::tiling(
+      Sm90Gemm<256, 128, 128, 2, 1, Cooperative, true, false>::tile_config(
           "sm90 256x128x128 2x1 cooperative swapped"),
   };
 }

@@ -124,8 +124,9 @@ struct Sm90Gemm {
     return true;
   }
 
-  static Int8Tiling tiling(const char* name) {
-    return {name, 90, 90, kSplit ? Int8Tiling::kSplits : Int8Tiling::kSwizzle, &workspace, &run};
+  static Int8TileConfig tile_config(const char* name) {
+    return {name,       90,  90, kSplit ? Int8TileConfig::kSplits : Int8TileConfig::kSwizzle,
+            &workspace, &run};
   }
 };
 

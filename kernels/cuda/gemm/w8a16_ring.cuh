@@ -1,13 +1,13 @@
 // INT8 weights and 16-bit float tokens, few of them, on Hopper: codes pass from the ring to
-// registers, are widened there, exactly, and multiply as wgmma's A; float32 sums. A lane's four
+// registers, are dequantized there, exactly, and multiply as wgmma's A; float32 sums. A lane's four
 // neighbouring codes serve columns of a product that are not neighbours (lane t of four: 2 t, 2 t +
 // 1, 2 t + 8, 2 t
 // + 9), so warps bring the tokens and lay each 16 k of theirs out in the same order.
 #pragma once
 #include <algorithm>
 
+#include "kernels/cuda/gemm/dequantize.cuh"
 #include "kernels/cuda/gemm/ring_writer.cuh"
-#include "kernels/cuda/widen.cuh"
 
 namespace octet::cuda::ring {
 
@@ -122,7 +122,7 @@ __device__ inline void multiply_atom(const char* tokens, int atom,
 
 /// Four 8 x 8 matrices of 16-bit elements, here pairs of codes: rows g and g + 8 of the warp's 16,
 /// pieces 16 bytes wide of two neighbouring products.
-__device__ inline void load_codes(uint32_t address, uint32_t (&v)[4]) {
+__device__ inline void load_quantized_site(uint32_t address, uint32_t (&v)[4]) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(v[0]), "=r"(v[1]), "=r"(v[2]), "=r"(v[3])
                : "r"(address)
@@ -131,18 +131,20 @@ __device__ inline void load_codes(uint32_t address, uint32_t (&v)[4]) {
 
 /// The A operands of an atom's products; `atom` is the shared memory of the warpgroup's rows.
 template <typename T>
-__device__ void widen_atom(uint32_t atom, uint32_t (&a)[kProducts][4]) {
+__device__ void dequantize_atom(uint32_t atom, uint32_t (&a)[kProducts][4]) {
   const int lane = threadIdx.x % 32;
   const int row = static_cast<int>(threadIdx.x / 32) % 4 * 16 + lane % 16;
 #pragma unroll
   for (int p = 0; p < kProducts; p += 2) {
     uint32_t codes[4];
-    load_codes(atom + row * kAtomBytes + ((p + lane / 16) ^ row % 8) * 16, codes);
+    load_quantized_site(atom + row * kAtomBytes + ((p + lane / 16) ^ row % 8) * 16, codes);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       uint32_t(&to)[4] = a[p + half];
-      to[0] = widen(T{}, codes[2 * half], false), to[1] = widen(T{}, codes[2 * half + 1], false);
-      to[2] = widen(T{}, codes[2 * half], true), to[3] = widen(T{}, codes[2 * half + 1], true);
+      to[0] = dequantize(T{}, codes[2 * half], false),
+      to[1] = dequantize(T{}, codes[2 * half + 1], false);
+      to[2] = dequantize(T{}, codes[2 * half], true),
+      to[3] = dequantize(T{}, codes[2 * half + 1], true);
     }
   }
 }
@@ -157,9 +159,9 @@ __device__ void consume_wide(const Memory<S>& memory, int steps, float (&acc)[S:
 #pragma unroll
     for (int atom = 0; atom < S::kAtoms; ++atom) {
       uint32_t a[kProducts][4];
-      widen_atom<T>(shared_address(memory.weights(at.stage)) +
-                        (atom * S::kRows + group * kGroupRows) * kAtomBytes,
-                    a);
+      dequantize_atom<T>(shared_address(memory.weights(at.stage)) +
+                             (atom * S::kRows + group * kGroupRows) * kAtomBytes,
+                         a);
       multiply_atom<S, T>(memory.tokens(at.stage), atom, a, acc);
       cute::warpgroup_wait<1>();  // the other atom's registers are free, the step before was read
       if (atom == 0) release_last(memory, at, i);

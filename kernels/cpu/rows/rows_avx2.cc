@@ -1,0 +1,20 @@
+// Standard headers come before the pragma: their inline functions must stay runnable on any CPU.
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "kernels/cpu/rows/rows.h"
+
+// Traps are off everywhere; assuming so lets the compiler turn the clamps into masks.
+#pragma GCC optimize("no-trapping-math", "no-math-errno")
+#pragma GCC target("avx2,fma")
+#include "kernels/cpu/rows/rows-inl.h"
+
+namespace octet::cpu {
+
+const RowKernels& row_kernels_avx2() {
+  return kRowKernels;
+}
+
+}  // namespace octet::cpu

@@ -1,0 +1,85 @@
+#include "models/data/samples.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+
+#include "core/hash.h"
+#include "models/data/data.h"
+#include "models/data/image_samples.h"
+#include "models/data/next_token.h"
+#include "models/data/pair_samples.h"
+#include "models/open.h"
+
+namespace octet {
+namespace {
+
+class WindowSamples : public Samples {
+ public:
+  WindowSamples(TokenWindows windows, std::string hash)
+      : windows_(std::move(windows)), hash_(std::move(hash)) {}
+
+  int64_t size() const override { return windows_.size(); }
+  int64_t length(int64_t) const override { return windows_.length(); }
+  const std::string& hash() const override { return hash_; }
+  std::string signature(int64_t used) const override {
+    return fmt::format("length:{}|windows:{}/{}|bos:{}|tail:dropped({})|stride:{}",
+                       windows_.length(), used, windows_.size(),
+                       windows_.bos() ? "each window" : "no", windows_.tail(),
+                       windows_.length() - (windows_.bos() ? 1 : 0));
+  }
+
+  TaskBatch batch(std::span<const int64_t> indices) const override {
+    const auto rows = std::ssize(indices);
+    const int64_t length = windows_.length();
+    at::Tensor ids = at::empty({rows, length}, at::kLong);
+    for (int64_t r = 0; r < rows; ++r) {
+      const auto window = windows_.window(indices[static_cast<size_t>(r)]);
+      std::copy(window.begin(), window.end(), ids.data_ptr<int64_t>() + r * length);
+    }
+    return next_token_batch(std::move(ids));
+  }
+
+ private:
+  TokenWindows windows_;
+  std::string hash_;
+};
+
+}  // namespace
+
+std::string Samples::signature(int64_t used) const {
+  return fmt::format("samples:{}/{}", used, size());
+}
+
+TaskBatch next_token_batch(at::Tensor ids) {
+  const int64_t length = ids.size(1);
+  TaskBatch batch;
+  batch.inputs.ids = std::move(ids);
+  batch.targets = at::full_like(batch.inputs.ids, kNoTarget);
+  batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
+  return batch;
+}
+
+TaskKind task_kind(const ModelConfig& config) {
+  if (config.architecture == kMarian) return TaskKind::kTranslation;
+  if (config.architecture == kVit) return TaskKind::kVision;
+  return TaskKind::kLanguage;
+}
+
+std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
+                                             const std::string& data, int64_t length) {
+  const std::string text = open_text(model, data);
+  return std::make_unique<WindowSamples>(cut_windows(model, text, length), sha256(text));
+}
+
+std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
+                                      Split split, int64_t length) {
+  const ModelConfig config = open_config(model);
+  if (task_kind(config) == TaskKind::kTranslation) {
+    return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model, config), config,
+                             length);
+  }
+  if (task_kind(config) == TaskKind::kVision) return open_image_samples(model, data, split);
+  return open_window_samples(model, data, length);
+}
+
+}  // namespace octet

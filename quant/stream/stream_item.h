@@ -1,0 +1,38 @@
+// The unit of a streaming conversion: one tensor that is read, and what is written from it.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "core/containers/dtype.h"
+#include "kernels/cpu/weights/quantize_weights.h"
+
+namespace octet {
+
+/// A small tensor known without reading anything (weight_shape, input_scale).
+struct ConstantTensor {
+  TensorInfo info;
+  std::string bytes;
+};
+
+/// Names no architecture: a list of these is all that the writer knows of a model.
+struct StreamItem {
+  /// kCopy: bytes unchanged. kCodes: <target>.weight I8 and <target>.weight_scale. kPacked:
+  /// <target>.weight_packed I32 and <target>.weight_scale (compressed-tensors "int-quantized" and
+  /// "pack-quantized").
+  enum class Action { kCopy, kCodes, kPacked };
+  std::string source;  ///< tensor that is read
+  std::string target;  ///< kCopy: tensor that is written; otherwise the module
+  Action action = Action::kCopy;
+  cpu::WeightQuantOptions codes;
+  std::vector<ConstantTensor> constants;
+};
+
+/// The tensors that an item writes, its constants behind them. `source` describes what is read.
+/// Error unless the action can be done: a float matrix [n, k] whose groups divide k.
+std::vector<TensorInfo> item_tensors(const StreamItem& item, const TensorInfo& source);
+
+/// float16, bfloat16 or float32 as the kernels call it; false for another dtype.
+bool float_type(Dtype dtype, cpu::FloatType& type);
+Dtype container_dtype(cpu::FloatType type);
+
+}  // namespace octet
