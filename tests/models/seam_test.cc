@@ -11,6 +11,8 @@
 #include "tests/device.h"
 #include "tests/models/toys.h"
 
+#include <c10/core/GradMode.h>
+
 namespace octet::test {
 namespace {
 
