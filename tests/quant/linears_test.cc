@@ -28,8 +28,7 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
     Weight weight;
     weight.q = at::randint(-128, 128, {matrix.n, matrix.k}, at::kChar);
     weight.scale = at::rand({matrix.n, 1}) * 0.01 + 0.001;
-    weight.bits = 8;
-    weight.dynamic = dynamic;
+    weight.input = dynamic ? Format::kInt8Token : is_static ? Format::kInt8Tensor : Format::kFloat;
     if (is_static) weight.input_scale = at::full({1}, 0.02F);
     made->weights[matrix.name + ".weight"] = weight;
   }
@@ -79,11 +78,13 @@ TEST(QuantizedLinears, WeightOnlyEqualsDequantizedWeights) {
 
 TEST(QuantizedLinears, GroupedEqualsDequantizedWeights) {
   const LinearContext context;
-  for (const auto& [bits, group] : {std::pair<int, int64_t>{4, 16}, {4, 12}, {8, 16}}) {
+  for (const auto& [element, group] :
+       {std::pair<Dtype, int64_t>{Dtype::kI4, 16}, {Dtype::kI4, 12}, {Dtype::kI8, 16}}) {
     const int64_t k = 48;
     QuantizedSite codes;
-    codes.bits = bits, codes.group = group;
-    codes.q = at::randint(bits == 4 ? -8 : -128, bits == 4 ? 8 : 128, {21, k}, at::kChar);
+    codes.element = element, codes.group = group;
+    codes.q = element == Dtype::kI4 ? at::randint(-8, 8, {21, k}, at::kChar)
+                                    : at::randint(-128, 128, {21, k}, at::kChar);
     codes.scale = at::rand({21, k / group}) * 0.01 + 0.001;
     codes.bias = at::rand({21});
     const auto linear = make_quantized_linear(codes, context);
@@ -93,10 +94,10 @@ TEST(QuantizedLinears, GroupedEqualsDequantizedWeights) {
       const at::Tensor y = linear->forward(to_format(x, Format::kFloat, {}, true));
       EXPECT_TRUE(test::equals_weight_only(y, x.to(at::kDouble), weight.to(at::kDouble),
                                            codes.bias.to(at::kDouble)))
-          << bits << " " << group;
+          << name(element) << " " << group;
     }
     const int64_t panel_rows = 32;
-    EXPECT_LT(linear->bytes(), static_cast<uint64_t>(panel_rows * k * bits / 8 +
+    EXPECT_LT(linear->bytes(), static_cast<uint64_t>(panel_rows * k * bits(element) / 8 +
                                                      panel_rows * (k / group) * 4 + 200));
   }
 }
@@ -124,7 +125,7 @@ TEST(QuantizedLinears, NeighboursMustAgree) {
   mixed->weights["b.weight"].input_scale = at::full({1}, 0.03F);
   EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);
   mixed = source(true, false);
-  mixed->weights["b.weight"].dynamic = false;
+  mixed->weights["b.weight"].input = Format::kFloat;
   EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);
 }
 
