@@ -8,7 +8,9 @@
 #include "core/error.h"
 #include "datasets/batches.h"
 #include "eval/score_samples.h"
+#include "models/architectures/registry.h"
 #include "models/data/data.h"
+#include "models/data/open_samples.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
 

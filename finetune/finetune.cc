@@ -12,6 +12,7 @@
 #include "finetune/stage.h"
 #include "finetune/student.h"
 #include "finetune/trained_tensors.h"
+#include "models/architectures/registry.h"
 #include "models/open.h"
 #include "models/run/device.h"
 #include "quant/formats/compressed_tensors/quantization_config.h"

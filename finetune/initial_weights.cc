@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/random.h"
-#include "models/data/samples.h"
+#include "models/architectures/registry.h"
 #include "models/weights/weight_sources.h"
 
 namespace octet {

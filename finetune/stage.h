@@ -8,6 +8,7 @@
 #include "finetune/finetune.h"
 #include "finetune/process_group.h"
 #include "finetune/sampled_task.h"
+#include "models/architectures/registry.h"
 
 namespace octet {
 

@@ -29,9 +29,10 @@ struct ImageConfig {
 };
 
 struct ModelConfig {
-  std::string architecture;  ///< "LlamaForCausalLM": one of models/architectures/families.h
-  std::string model_type;    ///< "llama"
-  std::string dtype;         ///< "float16", "bfloat16" or "float32", as stored
+  std::string
+      architecture;  ///< "LlamaForCausalLM": the name of a row of models/architectures/registry.h
+  std::string model_type;  ///< "llama"
+  std::string dtype;       ///< "float16", "bfloat16" or "float32", as stored
   int64_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0,
           vocab = 0;  ///< tokens, or classes of a classifier
   int64_t max_positions = 0;
@@ -54,10 +55,6 @@ struct ModelConfig {
   std::optional<ImageConfig> image;  ///< of vision models
   bool quantized = false;            ///< has a quantization_config
 };
-
-/// Architectures beside the families of families.h.
-inline constexpr const char* kMarian = "MarianMTModel";
-inline constexpr const char* kVit = "ViTForImageClassification";
 
 /// Whether the config names an architecture that octet executes. Others can still be quantized by
 /// the names of their tensors (models/modules_by_name.h).

@@ -10,6 +10,7 @@
 #include "calib/store.h"
 #include "core/error.h"
 #include "core/json.h"
+#include "models/architectures/registry.h"
 #include "models/open.h"
 #include "models/run/model.h"
 
@@ -79,8 +80,9 @@ QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& c
   QuantizeJob job;
   job.plan = plan_modules(topology, rules,
                           needs_calibration(rules) ? static_inputs(options) : StaticInputs());
-  // vLLM runs no model of this architecture, whatever its scheme.
-  if (config.architecture != kMarian) job.vllm = check_vllm(topology, job.plan, config.dtype);
+  if (architecture_row(config).vllm_rules) {
+    job.vllm = check_vllm(topology, job.plan, config.dtype);
+  }
   job.source = open_tensors(options.model);
   require_tensors(*job.source, topology);
   const TensorInfo& table = job.source->info(topology.tables.front().name);

@@ -7,6 +7,7 @@
 #include "eval/classification.h"
 #include "eval/evaluate.h"
 #include "eval/translation.h"
+#include "models/architectures/registry.h"
 #include "models/open.h"
 #include "report/table.h"
 #include "tools/commands.h"

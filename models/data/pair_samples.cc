@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "models/architectures/registry.h"
 
 namespace octet {
 namespace {

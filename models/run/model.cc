@@ -1,15 +1,8 @@
 #include "models/run/model.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-
-#include "core/error.h"
-#include "models/architectures/families.h"
-#include "models/architectures/llama.h"
-#include "models/architectures/marian.h"
-#include "models/architectures/vit.h"
 
 namespace octet {
 
@@ -108,14 +101,6 @@ at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, S
     state->length.add_(ids.size(1));
   }
   return out;
-}
-
-std::unique_ptr<Model> make_model(const ModelConfig& config) {
-  if (find_family(config.architecture) != nullptr) return std::make_unique<Llama>(config);
-  if (config.architecture == kMarian) return std::make_unique<Marian>(config);
-  if (config.architecture == kVit) return std::make_unique<Vit>(config);
-  throw Error(fmt::format("architecture {}", config.architecture), family_names(),
-              "quantize this model by the names of its tensors");
 }
 
 }  // namespace octet

@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "core/random.h"
-#include "models/architectures/families.h"
+#include "models/architectures/registry.h"
 #include "models/torch_dtype.h"
 
 namespace octet {
@@ -89,8 +89,8 @@ Weight CheckpointSource::get(const std::string& name) {
 }
 
 GgufSource::GgufSource(const std::filesystem::path& file, bool half) : file_(file), half_(half) {
-  const Family* family = find_gguf_family(file_.text("general.architecture"));
-  interleaved_ = family != nullptr && family->gguf_interleaved;
+  const Architecture* row = find_gguf_architecture(file_.text("general.architecture"));
+  interleaved_ = row != nullptr && row->decoder.gguf_interleaved;
   for (const auto& [name, tensor] : file_.tensors()) {
     const std::string known = hugging_face_name(name);
     if (!known.empty()) {

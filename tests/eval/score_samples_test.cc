@@ -64,7 +64,7 @@ LoadedModel loaded(std::unique_ptr<Model> model, ModelConfig config, uint64_t se
 
 LoadedModel translator(uint64_t seed) {
   ModelConfig config;
-  config.architecture = kMarian;
+  config.architecture = "MarianMTModel";
   return loaded(std::make_unique<ToyEncoderDecoder>(), config, seed);
 }
 

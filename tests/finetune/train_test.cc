@@ -74,7 +74,7 @@ TEST(Train, PlanPrintsWhatIsNeeded) {
   const Output out = octet_cli("train " + (text.folder / "toy").string() + " --plan --json", false);
   ASSERT_EQ(out.code, 0) << out.text;
   const nlohmann::json memory = nlohmann::json::parse(out.text)["memory"];
-  const int64_t values = parameter_count(llama_topology(parse_config(toy_config_json(), "toy")));
+  const int64_t values = parameter_count(Llama(parse_config(toy_config_json(), "toy")).topology());
   EXPECT_EQ(memory["parts"]["gradients"], 4 * values);
   EXPECT_EQ(memory["parts"]["moments of AdamW"], 8 * values);
   EXPECT_LT(memory["checkpointed"], memory["whole"]);

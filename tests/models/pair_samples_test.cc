@@ -1,4 +1,5 @@
 #include "models/data/pair_samples.h"
+#include "models/data/open_samples.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>

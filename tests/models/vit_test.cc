@@ -11,7 +11,6 @@
 #include "core/error.h"
 #include "models/open.h"
 #include "models/run/hidden_spill.h"
-#include "models/vision_config.h"
 #include "tests/models/vit.h"
 
 namespace octet::test {

@@ -9,6 +9,7 @@
 
 #include "calib/calibrate.h"
 #include "core/error.h"
+#include "models/data/open_samples.h"
 #include "models/data/pair_samples.h"
 #include "models/decoding/translation.h"
 #include "models/open.h"

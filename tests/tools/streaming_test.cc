@@ -56,7 +56,7 @@ void write_large(const fs::path& folder) {
                  {"num_attention_heads", 16},
                  {"num_key_value_heads", 4},
                  {"head_dim", 64}});
-  const Topology topology = llama_topology(parse_config(config, "large"));
+  const Topology topology = Llama(parse_config(config, "large")).topology();
   std::map<std::string, at::Tensor> tensors;
   const auto fill = [&](const std::string& name, at::IntArrayRef shape) {
     tensors[name] = (at::randn(shape) * 0.02).to(at::kHalf);

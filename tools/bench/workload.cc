@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "datasets/pairs.h"
-#include "models/data/samples.h"
+#include "models/architectures/registry.h"
 #include "models/decoding/translation.h"
 #include "models/run/device.h"
 

@@ -1,5 +1,6 @@
 // From what the stages of a run left to its report.
 #pragma once
+#include "models/architectures/registry.h"
 #include "report/report.h"
 #include "tools/pipeline/stages.h"
 

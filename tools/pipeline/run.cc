@@ -9,6 +9,7 @@
 #include "core/io/input_file.h"
 #include "core/io/stage_dir.h"
 #include "core/version.h"
+#include "models/architectures/registry.h"
 #include "models/open.h"
 #include "tools/pipeline/assemble.h"
 

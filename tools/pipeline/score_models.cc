@@ -2,6 +2,7 @@
 
 #include "eval/classification.h"
 #include "eval/translation.h"
+#include "models/architectures/registry.h"
 
 namespace octet {
 namespace {

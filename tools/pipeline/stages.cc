@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/layer_errors.h"
+#include "models/data/open_samples.h"
 #include "tools/bench/bench_json.h"
 #include "tools/pipeline/score_models.h"
 

@@ -6,6 +6,7 @@
 
 #include "core/io/stage_dir.h"
 #include "finetune/finetune.h"
+#include "models/architectures/registry.h"
 #include "quant/quantize.h"
 #include "tools/pipeline/run_data.h"
 

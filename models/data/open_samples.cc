@@ -1,9 +1,10 @@
-#include "models/data/samples.h"
+#include "models/data/open_samples.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
 #include "core/hash.h"
+#include "models/architectures/registry.h"
 #include "models/data/data.h"
 #include "models/data/image_samples.h"
 #include "models/data/next_token.h"
@@ -46,25 +47,6 @@ class WindowSamples : public Samples {
 
 }  // namespace
 
-std::string Samples::signature(int64_t used) const {
-  return fmt::format("samples:{}/{}", used, size());
-}
-
-TaskBatch next_token_batch(at::Tensor ids) {
-  const int64_t length = ids.size(1);
-  TaskBatch batch;
-  batch.inputs.ids = std::move(ids);
-  batch.targets = at::full_like(batch.inputs.ids, kNoTarget);
-  batch.targets.narrow(1, 0, length - 1).copy_(batch.inputs.ids.narrow(1, 1, length - 1));
-  return batch;
-}
-
-TaskKind task_kind(const ModelConfig& config) {
-  if (config.architecture == kMarian) return TaskKind::kTranslation;
-  if (config.architecture == kVit) return TaskKind::kVision;
-  return TaskKind::kLanguage;
-}
-
 std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
                                              const std::string& data, int64_t length) {
   const std::string text = open_text(model, data);
@@ -74,11 +56,15 @@ std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
 std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
                                       Split split, int64_t length) {
   const ModelConfig config = open_config(model);
-  if (task_kind(config) == TaskKind::kTranslation) {
-    return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model, config), config,
-                             length);
+  switch (task_kind(config)) {
+    case TaskKind::kTranslation:
+      return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model, config),
+                               config, length);
+    case TaskKind::kVision:
+      return open_image_samples(model, data, split);
+    case TaskKind::kLanguage:
+      break;
   }
-  if (task_kind(config) == TaskKind::kVision) return open_image_samples(model, data, split);
   return open_window_samples(model, data, length);
 }
 

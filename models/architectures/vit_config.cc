@@ -1,6 +1,10 @@
-#include "models/vision_config.h"
-
+// config.json of ViTForImageClassification.
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "models/architectures/configs.h"
 
 namespace octet {
 namespace {
@@ -53,10 +57,10 @@ void read_image(const ConfigFields& fields, ImageConfig& image) {
 
 }  // namespace
 
-ModelConfig parse_vit(const ConfigFields& fields) {
+ModelConfig parse_vit(const ConfigFields& fields, const Architecture& row) {
   ModelConfig c;
-  c.architecture = kVit;
-  c.model_type = "vit";
+  c.architecture = row.name;
+  c.model_type = row.model_type;
   c.dtype = stored_dtype(fields);
   c.hidden = fields.size("hidden_size");
   c.intermediate = fields.size("intermediate_size");
