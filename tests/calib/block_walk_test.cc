@@ -3,14 +3,15 @@
 #include "calib/block_walk.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
 #include "core/error.h"
-#include "models/run/device.h"
 #include "tests/calib/walked_models.h"
 #include "tests/core/support.h"
+#include "tests/device.h"
 
 namespace octet::test {
 namespace {
@@ -39,13 +40,7 @@ MemoryBudget budget(const std::string& placement, uint64_t unit) {
 
 class Walked : public testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
-  void SetUp() override {
-    try {
-      device_ = open_device(std::get<1>(GetParam()));
-    } catch (const Error& error) {
-      GTEST_SKIP() << error.what();
-    }
-  }
+  void SetUp() override { device_ = device_under_test(std::get<1>(GetParam())); }
   Subject subject() const { return Subject(std::get<0>(GetParam())); }
   WalkSetup setup(const Subject& subject, Executor& executor, const fs::path& folder) {
     WalkSetup made;
@@ -224,9 +219,15 @@ TEST_P(Walked, SidesGoInLockstep) {
   EXPECT_EQ(blocks, s.model->topology().blocks);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Toys, Walked, testing::Combine(testing::ValuesIn(kSubjects), testing::Values("cpu", "cuda")),
-    [](const auto& info) { return std::get<0>(info.param) + "_" + std::get<1>(info.param); });
+std::string subject_name(const testing::TestParamInfo<Walked::ParamType>& info) {
+  return std::get<0>(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Cpu, Walked,
+                         testing::Combine(testing::ValuesIn(kSubjects), testing::Values("cpu")),
+                         subject_name);
+INSTANTIATE_TEST_SUITE_P(Gpu, Walked,
+                         testing::Combine(testing::ValuesIn(kSubjects), testing::Values("cuda")),
+                         subject_name);
 
 TEST(BlockWalk, StopsBetweenUnits) {
   const Subject s("decoder");

@@ -1,6 +1,7 @@
 // Toy models of each architecture with units to walk over, and what they give when run whole.
 #pragma once
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 
 #include <nlohmann/json.hpp>
 

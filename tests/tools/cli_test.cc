@@ -25,7 +25,7 @@ TEST(CommandLine, EveryCommandHasHelpWithExamples) {
 }
 
 TEST(CommandLine, ReferenceDocumentIsCurrent) {
-  std::ifstream file(OCTET_SOURCE_DIR "/docs/cli.md");
+  std::ifstream file(source_dir() + "/docs/cli.md");
   std::stringstream document;
   document << file.rdbuf();
   EXPECT_EQ(document.str(), reference_markdown())
@@ -104,8 +104,8 @@ TEST_F(ToyRun, KilledCalibrationGoesOnWithTheSameBits) {
     const std::string command = base + " --hidden-memory " + memory + " --out " + out;
     int kills = 0;
     for (int i = 0; i < 40 && !fs::exists(out); ++i) {
-      const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) +
-                                  " " OCTET_BINARY " " + command);
+      const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) + " " +
+                                  octet_binary() + " " + command);
       kills += output.code == 137 ? 1 : 0;
     }
     ASSERT_TRUE(fs::exists(out));
