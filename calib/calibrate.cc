@@ -4,10 +4,12 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "calib/block_walk.h"
 #include "calib/observer.h"
 #include "core/error.h"
 #include "core/io/stage_dir.h"
@@ -18,7 +20,6 @@
 #include "models/open.h"
 #include "models/parse_dtype.h"
 #include "models/run/device.h"
-#include "models/run/hidden_spill.h"
 #include "models/run/model.h"
 
 namespace octet {
@@ -56,15 +57,15 @@ json provenance(const CalibrateOptions& options, const std::string& data_hash,
           {"device", device.substr(0, device.find(':'))}};
 }
 
-// One walk over the blocks for one shard's units.
-class Walk {
+// The sites of all blocks for one shard's units.
+class Calibration {
  public:
-  Walk(const CalibrateOptions& options, Context& context, const Samples& samples, StageDir& stage)
+  Calibration(const CalibrateOptions& options, Context& context, const Samples& samples,
+              StageDir& stage)
       : options_(options),
         context_(context),
         samples_(samples),
         stage_(stage),
-        spill_(stage.path()),
         device_(open_device(context.device)),
         model_(make_model(open_config(options.model))),
         order_(sample_order(samples.size(), options.samples, static_cast<uint64_t>(options.seed))),
@@ -79,92 +80,79 @@ class Walk {
 
   CalibrationStore run() {
     const int blocks = model_->topology().blocks;
-    const auto steps = static_cast<int64_t>(mine_.size());
-    Progress progress(context_.log, "calibrate", steps * (blocks + 1));
-    begin(progress);
-    CalibrationStore all;
-    all.units_total = static_cast<int64_t>(units_.size());
-    all.units = mine_;
+    WalkSetup setup;
+    setup.model = model_.get(), setup.executor = executor_.get(), setup.context = &context_;
+    setup.units = static_cast<int64_t>(mine_.size());
+    setup.batch = [this](int64_t i) { return batch(mine_[static_cast<size_t>(i)]); };
+    setup.folder = stage_.path();
+    setup.budget = budget();
+    while (setup.finished < blocks && stage_.has(block_name(setup.finished))) ++setup.finished;
+    Progress progress(context_.log, "calibrate", setup.units * (blocks + 1));
+    setup.progress = &progress;
+    BlockWalk walk(setup);
+    walk_blocks({{&walk, [this](BlockPass& pass) { visit(pass); }}});
+    CalibrationStore all = empty_store();
     for (int block = 0; block < blocks; ++block) {
-      const std::string name = fmt::format("block-{}", block);
-      if (stage_.has(name)) {
-        progress.advance(steps, true);
-      } else {
-        observe_block(block, progress);
-        stage_.finish(name);
-        for (const int64_t unit : mine_) spill_.remove(block, unit);
-      }
-      all.sites.merge(load_calibration(stage_.path() / (name + ".h5")).sites);
+      all.sites.merge(load_calibration(block_file(block)).sites);
     }
     return all;
   }
 
  private:
+  static std::string block_name(int block) { return fmt::format("block-{}", block); }
+  std::filesystem::path block_file(int block) const {
+    return stage_.path() / (block_name(block) + ".h5");
+  }
+
+  MemoryBudget budget() const {
+    if (options_.hidden_memory < 0) return memory_budget(device_);
+    const auto bytes = static_cast<uint64_t>(std::min(0x1p30, options_.hidden_memory) * 0x1p30);
+    return {bytes, device_.is_cuda() ? bytes : 0};
+  }
+
   Batch batch(int64_t unit) const {
     const Unit range = units_[static_cast<size_t>(unit)];
-    Batch made = samples_
-                     .batch(std::span(order_).subspan(static_cast<size_t>(range.begin),
-                                                      static_cast<size_t>(range.end - range.begin)))
-                     .inputs;
-    for (at::Tensor* tensor :
-         {&made.ids, &made.mask, &made.target_ids, &made.target_mask, &made.pixels}) {
-      if (tensor->defined()) *tensor = tensor->to(device_);
-    }
-    return made;
+    return samples_
+        .batch(std::span(order_).subspan(static_cast<size_t>(range.begin),
+                                         static_cast<size_t>(range.end - range.begin)))
+        .inputs;
   }
 
-  void check_stop() const {
-    context_.stop.check(
-        fmt::format("run the same command again to go on from {}", stage_.path().string()));
+  CalibrationStore empty_store() const {
+    const Shard shard = parse_shard(options_.shard);
+    CalibrationStore store;
+    store.units_total = static_cast<int64_t>(units_.size());
+    store.units = mine_;
+    store.shard = shard.index;
+    store.shards = shard.count;
+    return store;
   }
 
-  void begin(Progress& progress) {
-    const bool done = stage_.has("begin");
-    if (!done) executor_->load(kOutside);
-    for (const int64_t unit : mine_) {
-      if (!done) {
-        check_stop();
-        spill_.write(0, unit, model_->begin(*executor_, batch(unit), nullptr));
-      }
-      progress.advance(1, done);
-    }
-    executor_->release(kOutside);
-    stage_.finish("begin");
-  }
-
-  void observe_block(int block, Progress& progress) {
-    std::vector<Id> sites;
+  void visit(BlockPass& pass) {
     const Topology& topology = model_->topology();
+    std::vector<Id> sites;  // none of a finished block: it runs observed all the same
     for (size_t i = 0; i < topology.sites.size(); ++i) {
-      if (topology.sites[i].block == block) sites.push_back(static_cast<Id>(i));
+      if (topology.sites[i].block != pass.block() || pass.finished()) continue;
+      sites.push_back(static_cast<Id>(i));
     }
     CalibrationObserver observer(topology, sites);
-    executor_->load(block);
-    executor_->observe(&observer);
-    for (const int64_t unit : mine_) {
-      check_stop();
-      Hidden hidden = spill_.read(block, unit, device_);
-      model_->block(*executor_, block, hidden, nullptr);
-      if (block + 1 < topology.blocks) spill_.write(block + 1, unit, hidden);
-      progress.advance();
+    if (pass.finished()) return pass.advance(&observer);
+    const bool last = pass.block() + 1 == topology.blocks;
+    if (last) {
+      pass.observe(observer);
+    } else {
+      pass.advance(&observer);
     }
-    executor_->observe(nullptr);
-    executor_->release(block);
-    CalibrationStore part;
-    part.units_total = static_cast<int64_t>(units_.size());
-    part.units = mine_;
+    CalibrationStore part = empty_store();
     part.sites = observer.take();
-    const Shard shard = parse_shard(options_.shard);
-    part.shard = shard.index;
-    part.shards = shard.count;
-    save(part, stage_.path() / fmt::format("block-{}.h5", block));
+    save(part, block_file(pass.block()));
+    stage_.finish(block_name(pass.block()));
   }
 
   const CalibrateOptions& options_;
   Context& context_;
   const Samples& samples_;
   StageDir& stage_;
-  HiddenSpill spill_;
   at::Device device_;
   std::unique_ptr<Model> model_;
   std::vector<int64_t> order_;
@@ -220,6 +208,11 @@ void CalibrateOptions::visit(OptionVisitor& v) {
   v.field("seed", "0: the first samples; otherwise a random choice of them", seed);
   v.field("shard", "i/n: this run takes every n-th unit from i on (join with calib merge)", shard);
   v.field("dtype", "of the model's arithmetic: float32, bfloat16 or float16", dtype);
+  v.field(
+      "hidden-memory",
+      "GiB of memory (and as much of a GPU's) for hidden states between blocks, the rest goes to "
+      "disk; 0: all on disk, where a kill loses none; negative: a quarter of what is free",
+      hidden_memory);
 }
 
 CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
@@ -240,10 +233,8 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
   StageDir stage(options.out, staged);
   const at::NoGradGuard no_gradients;
   CalibrateResult result;
-  result.store = Walk(options, context, *samples, stage).run();
+  result.store = Calibration(options, context, *samples, stage).run();
   result.store.provenance = key.dump();
-  result.store.shard = shard.index;
-  result.store.shards = shard.count;
   save(result.store, options.out);
   stage.discard();
   return result;

@@ -110,6 +110,7 @@ std::vector<Parameter> tune_blocks(const FinetuneOptions& options, StudentAndTea
   setup.task = &task;
   setup.process_group = &process_group;
   setup.folder = stage.folder() / kTrainFolder;
+  setup.budget = memory_budget(models.student->options().device, process_group.size());
   setup.enough = options.enough;
   BlockwiseResult tuned = tune_blockwise(setup, options.trainer, context);
   result.training = std::move(tuned.training);

@@ -6,9 +6,9 @@
 
 #include "core/io/stage_dir.h"
 #include "finetune/finetune.h"
-#include "finetune/process_group.h"
 #include "finetune/sampled_task.h"
 #include "models/architectures/registry.h"
+#include "models/run/process_group.h"
 
 namespace octet {
 

@@ -56,6 +56,20 @@ void State::make_room(int64_t rows, int64_t most) {
   for (KvCache& cache : self) lengthen(cache.k, 0, count);
 }
 
+at::Tensor on_device(const at::Tensor& tensor, at::Device device) {
+  if (!tensor.defined() || tensor.device() == device) return tensor;
+  return tensor.to(device, tensor.scalar_type(), device.is_cuda() && tensor.is_pinned());
+}
+
+Batch batch_on_device(const Batch& batch, at::Device device) {
+  Batch moved = batch;
+  for (at::Tensor* tensor : {&moved.ids, &moved.positions, &moved.mask, &moved.target_ids,
+                             &moved.target_mask, &moved.pixels}) {
+    *tensor = on_device(*tensor, device);
+  }
+  return moved;
+}
+
 std::map<std::string, at::Tensor> Hidden::tensors() const {
   std::map<std::string, at::Tensor> named;
   const auto add = [&named](const char* name, const at::Tensor& tensor) {

@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 #include "models/open.h"
-#include "models/run/hidden_spill.h"
+#include "models/run/hidden_store.h"
 #include "tests/models/vit.h"
 
 namespace octet::test {
@@ -83,20 +83,19 @@ TEST(Vit, BlockByBlockEqualsWholeBitForBit) {
   Executor whole = executor_of(*model, random_source(*model));
   const at::Tensor expected = forward(*model, whole, pixels_of(config, 3));
   ASSERT_EQ(expected.sizes(), at::IntArrayRef({3, 5}));
-  const fs::path folder = testing::TempDir() + "octet-vit-spill";
-  fs::create_directories(folder);
-  const HiddenSpill spill(folder);
+  const fs::path folder = testing::TempDir() + "octet-vit-hidden";
+  HiddenStore store(folder, at::kCPU, {});
   Executor streamed(model->topology(), random_source(*model), float_factory(at::kFloat, at::kCPU));
   streamed.load(kOutside);
-  spill.write(0, 0, model->begin(streamed, pixels_of(config, 3), nullptr));
+  store.put(0, 0, model->begin(streamed, pixels_of(config, 3), nullptr));
   for (int block = 0; block < model->topology().blocks; ++block) {
     streamed.load(block);
-    Hidden hidden = spill.read(block, 0, at::kCPU);
+    Hidden hidden = store.get(0);
     model->block(streamed, block, hidden, nullptr);
-    spill.write(block + 1, 0, hidden);
+    store.put(0, block + 1, hidden);
     streamed.release(block);
   }
-  Hidden last = spill.read(model->topology().blocks, 0, at::kCPU);
+  Hidden last = store.get(0);
   EXPECT_TRUE(at::equal(model->end(streamed, last, false), expected));
   fs::remove_all(folder);
 }

@@ -1,4 +1,4 @@
-// The processes that train one model together.
+// The processes that work on one model together.
 #pragma once
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>

@@ -2,7 +2,7 @@
 #pragma once
 #include <c10/util/intrusive_ptr.h>
 
-#include "finetune/process_group.h"
+#include "models/run/process_group.h"
 
 namespace c10d {
 class Store;

@@ -1,4 +1,4 @@
-#include "finetune/bucket_process_group.h"
+#include "models/run/bucket_process_group.h"
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>

@@ -1,4 +1,4 @@
-#include "finetune/process_group.h"
+#include "models/run/process_group.h"
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
@@ -9,7 +9,7 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 
 #include "core/error.h"
-#include "finetune/bucket_process_group.h"
+#include "models/run/bucket_process_group.h"
 
 namespace octet {
 namespace {

@@ -7,7 +7,7 @@
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include "core/error.h"
-#include "finetune/bucket_process_group.h"
+#include "models/run/bucket_process_group.h"
 #include "models/run/cuda.h"
 
 namespace octet {
