@@ -153,7 +153,7 @@ FinetuneResult finetune(const FinetuneOptions& options,
                         const ProcessGroupOptions& process_group_options, Context& context) {
   check(options);
   FinetuneResult result;
-  QuantizeJob job = make_job(options.quantize);
+  QuantizeJob job = make_job(options.quantize, context.log);
   result.memory = memory_of(options, job);
   if (options.plan) return result;
   result.directory = options.quantize.out;

@@ -1,13 +1,13 @@
 #include "models/open.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/hash.h"
 #include "core/io/input_file.h"
 #include "core/json.h"
+#include "models/fingerprint.h"
 #include "models/weights/weight_sources.h"
 #include "text/tokenizers/gguf_tokenizer.h"
 
@@ -45,21 +45,16 @@ std::unique_ptr<Tokenizer> open_tokenizer(const fs::path& model) {
 }
 
 std::string model_fingerprint(const fs::path& model) {
-  std::string text = config_text(model);
-  if (is_gguf(model)) {
-    const GgufFile file(model);
-    for (const auto& [name, tensor] : file.tensors()) {
-      text += fmt::format("\n{} {} {}", name, static_cast<uint32_t>(tensor.type),
-                          fmt::join(tensor.shape, ","));
-    }
-  } else {
-    const Checkpoint checkpoint(model);
-    for (const auto& [name, location] : checkpoint.tensors()) {
-      const TensorInfo& info = location.entry.info;
-      text += fmt::format("\n{} {} {}", name, octet::name(info.dtype), fmt::join(info.shape, ","));
-    }
-  }
-  return sha256(text + fmt::format("\n{}", weight_file_bytes(model)));
+  const nlohmann::json config = parse_json(config_text(model), model.string());
+  if (is_gguf(model)) return content_fingerprint(config, GgufFile(model));
+  return content_fingerprint(config, Checkpoint(model));
+}
+
+std::string older_fingerprint(const fs::path& model) {
+  const std::string config = config_text(model);
+  const uint64_t bytes = weight_file_bytes(model);
+  if (is_gguf(model)) return names_fingerprint(config, GgufFile(model), bytes);
+  return names_fingerprint(config, Checkpoint(model), bytes);
 }
 
 uint64_t weight_file_bytes(const fs::path& model) {

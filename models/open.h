@@ -21,9 +21,10 @@ std::shared_ptr<WeightSource> open_weights(const std::filesystem::path& model);
 
 std::unique_ptr<Tokenizer> open_tokenizer(const std::filesystem::path& model);
 
-/// SHA-256 of the configuration and of every tensor's name, dtype, shape and file size: identifies
-/// a model cheaply.
+/// Identifies a model by its configuration and a sample of its weights (models/fingerprint.h), and
+/// as octet did before: by names and sizes alone.
 std::string model_fingerprint(const std::filesystem::path& model);
+std::string older_fingerprint(const std::filesystem::path& model);
 
 /// Bytes of the weight files (safetensors or GGUF) of a model.
 uint64_t weight_file_bytes(const std::filesystem::path& model);

@@ -134,7 +134,7 @@ QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
   require_option(options.out, "out", "a directory to write");
   StreamOptions limits;
   limits.max_memory = memory_limit(options);
-  QuantizeJob job = make_job(options);
+  QuantizeJob job = make_job(options, context.log);
   QuantizeResult result;
   result.directory = options.out;
   result.plan = std::move(job.plan);

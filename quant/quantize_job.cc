@@ -34,9 +34,29 @@ StaticInput choose_input(const SiteStatistics& site, RangeMethod method,
   return {find_range(site.values, method, options.percentile), largest, false, ""};
 }
 
+std::string text_of(const nlohmann::json& object, const char* field) {
+  return object.contains(field) && object[field].is_string() ? object[field].get<std::string>()
+                                                             : "";
+}
+
+// A fingerprint of content has a prefix; one without was made of names and sizes.
+void check_model(const CalibrationStore& store, const QuantizeOptions& options, Log& log) {
+  const std::string stored = text_of(parse_json(store.provenance, options.calib), "model");
+  const bool by_names = stored.find(':') == std::string::npos;
+  if (stored != (by_names ? older_fingerprint(options.model) : model_fingerprint(options.model))) {
+    throw Error(fmt::format("{} belongs to another model", options.calib),
+                fmt::format("a calibration of {}", options.model), "calibrate this model");
+  }
+  if (!by_names) return;
+  log.warn(fmt::format(
+      "{} was written by an older octet: that it belongs to {} could be checked by the names and "
+      "sizes of tensors alone, not by their values; calibrate again to be sure",
+      options.calib, options.model));
+}
+
 }  // namespace
 
-StaticInputs static_inputs(const QuantizeOptions& options) {
+StaticInputs static_inputs(const QuantizeOptions& options, Log& log) {
   if (options.calib.empty()) {
     throw UsageError("no --calib for w8a8-static", "a calibration store",
                      "run octet calibrate first and pass its file with --calib");
@@ -48,11 +68,7 @@ StaticInputs static_inputs(const QuantizeOptions& options) {
         fmt::format("{} of {} units in {}", store.units.size(), store.units_total, options.calib),
         "a whole calibration", "join the shards with octet calib merge");
   }
-  const auto provenance = nlohmann::json::parse(store.provenance, nullptr, false);
-  if (provenance.is_object() && provenance.value("model", "") != model_fingerprint(options.model)) {
-    throw Error(fmt::format("{} belongs to another model", options.calib),
-                fmt::format("a calibration of {}", options.model), "calibrate this model");
-  }
+  check_model(store, options, log);
   StaticInputs inputs;
   for (const auto& [name, site] : store.sites) inputs[name] = choose_input(site, method, options);
   return inputs;
@@ -74,13 +90,13 @@ void refuse_quantized(const QuantizeOptions& options) {
                    "quantize the checkpoint it was made from");
 }
 
-QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& config) {
+QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& config, Log& log) {
   if (config.quantized) refuse_quantized(options);
   const PlanRules rules = plan_rules(options, config.architecture);
   const Topology topology = make_model(config)->topology();
   QuantizeJob job;
   job.plan = plan_modules(topology, rules,
-                          needs_calibration(rules) ? static_inputs(options) : StaticInputs());
+                          needs_calibration(rules) ? static_inputs(options, log) : StaticInputs());
   // vLLM runs no model of this architecture, whatever its scheme.
   if (config.architecture != kMarian) job.vllm = check_vllm(topology, job.plan, config.dtype);
   job.source = open_tensors(options.model);
@@ -91,11 +107,6 @@ QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& c
                 "F16, BF16 or F32", "quantize from the float checkpoint");
   }
   return job;
-}
-
-std::string text_of(const nlohmann::json& config, const char* field) {
-  return config.contains(field) && config[field].is_string() ? config[field].get<std::string>()
-                                                             : "";
 }
 
 std::string architecture_of(const nlohmann::json& config) {
@@ -151,10 +162,10 @@ QuantizeJob job_by_name(const QuantizeOptions& options, const nlohmann::json& co
 
 }  // namespace
 
-QuantizeJob make_job(const QuantizeOptions& options) {
+QuantizeJob make_job(const QuantizeOptions& options, Log& log) {
   const nlohmann::json config = parse_json(config_text(options.model), options.model);
   if (is_gguf(options.model) || executable(config)) {
-    return job_by_topology(options, parse_config(config, options.model));
+    return job_by_topology(options, parse_config(config, options.model), log);
   }
   return job_by_name(options, config);
 }

@@ -19,10 +19,11 @@ struct QuantizeJob {
 
 /// Errors about options and about a model that cannot be quantized come from here, before anything
 /// is written.
-QuantizeJob make_job(const QuantizeOptions& options);
+QuantizeJob make_job(const QuantizeOptions& options, Log& log);
 
 /// How options.range chooses the inputs of every site in options.calib, by site name. Error for a
-/// store that is not whole or belongs to another model.
-StaticInputs static_inputs(const QuantizeOptions& options);
+/// store that is not whole or belongs to another model; a warning for one by an older octet, which
+/// identified models by names and sizes alone.
+StaticInputs static_inputs(const QuantizeOptions& options, Log& log);
 
 }  // namespace octet

@@ -74,7 +74,7 @@ TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
   Scene scene;
   QuantizeOptions options = scene.options(GetParam(), "plain").quantize;
   quantize(options, scene.context);
-  const QuantizeJob job = make_job(options);
+  const QuantizeJob job = make_job(options, scene.log);
   const auto model = make_model(open_config(scene.toy()));
   const auto source = open_weights(scene.toy());
   Executor student(model->topology(), source, fake_quant_factory(job.plan, {}));

@@ -122,7 +122,8 @@ Report assemble_report(const RunOptions& options, TaskKind task, const Stages& s
     report.variants.push_back(quantized_variant(variant, scores, speeds, layers));
   }
   if (stages.calibrated()) {
-    report.ranges = ranges_of(topology, static_inputs(stages.quantize_options("w8a8-static")));
+    report.ranges =
+        ranges_of(topology, static_inputs(stages.quantize_options("w8a8-static"), context.log));
     report.range_method = options.range;
   }
   return report;
