@@ -13,17 +13,17 @@ struct QuantizeJob {
   std::vector<ModulePlan> plan;
   std::vector<KeptTensor> kept;  ///< of an architecture known by name alone: other tensors
   std::vector<VllmFinding> vllm;
-  std::unique_ptr<TensorSource> source;
+  std::shared_ptr<TensorSource> source;
   cpu::FloatType scale_type = cpu::FloatType::kBF16;
 };
 
 /// Errors about options and about a model that cannot be quantized come from here, before anything
 /// is written.
-QuantizeJob make_job(const QuantizeOptions& options, Log& log);
+QuantizeJob make_job(const SourceModel& model, const QuantizeOptions& options, Log& log);
 
 /// How options.range chooses the inputs of every site in options.calib, by site name. Error for a
-/// store that is not whole or belongs to another model; a warning for one by an older octet, which
+/// store that is not whole or is not of `model`; a warning for one by an older octet, which
 /// identified models by names and sizes alone.
-StaticInputs static_inputs(const QuantizeOptions& options, Log& log);
+StaticInputs static_inputs(const SourceModel& model, const QuantizeOptions& options, Log& log);
 
 }  // namespace octet

@@ -4,7 +4,6 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
@@ -13,6 +12,8 @@
 #include "models/run/model.h"
 
 namespace octet {
+
+class SourceModel;
 
 /// A target that is not scored.
 inline constexpr int64_t kNoTarget = -100;
@@ -54,11 +55,11 @@ class Samples {
 /// DATA (all its parts joined) as `model` reads it. Text is cut into windows of `length` tokens,
 /// sentences are cut off at `length` tokens (0: the model's own limit). `split` is taken of data
 /// kinds that have splits and do not name one. UsageError for a kind that does not fit the model.
-std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
+std::unique_ptr<Samples> open_samples(const SourceModel& model, const std::string& data,
                                       Split split, int64_t length);
 
 /// Windows of text: ids [B, length], each position's target is the next id.
-std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
-                                             const std::string& data, int64_t length);
+std::unique_ptr<Samples> open_window_samples(const SourceModel& model, const std::string& data,
+                                             int64_t length);
 
 }  // namespace octet

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "calib/calibrate.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/quantize.h"
 #include "tests/core/support.h"
 #include "tests/tools/toy_directory.h"
@@ -29,7 +29,7 @@ class CalibrationIdentity : public ::testing::Test {
     CalibrateOptions options;
     options.model = folder_ / "toy", options.data = folder_ / "text.txt", options.out = calib();
     options.samples = 4, options.length = 16;
-    calibrate(options, context_);
+    calibrate(SourceModel(options.model), options, context_);
   }
 
   std::string calib() const { return folder_ / "calib.h5"; }
@@ -41,7 +41,7 @@ class CalibrationIdentity : public ::testing::Test {
     options.scheme = "w8a8-static", options.calib = calib();
     ::testing::internal::CaptureStderr();
     try {
-      quantize(options, context_);
+      quantize(SourceModel(options.model), options, context_);
     } catch (...) {
       ::testing::internal::GetCapturedStderr();
       throw;
@@ -69,7 +69,8 @@ TEST_F(CalibrationIdentity, OfTheSameWeightsIsTakenWithoutAWord) {
 }
 
 TEST_F(CalibrationIdentity, OfOtherWeightsUnderTheSameNamesIsRefused) {
-  ASSERT_EQ(older_fingerprint(folder_ / "toy"), older_fingerprint(folder_ / "tuned"));
+  ASSERT_EQ(SourceModel(folder_ / "toy").older_fingerprint(),
+            SourceModel(folder_ / "tuned").older_fingerprint());
   const std::string error = error_of([&] { quantize_by_store("tuned"); });
   EXPECT_THAT(error, HasSubstr("calib.h5 belongs to another model"));
   EXPECT_THAT(error, HasSubstr("tuned"));
@@ -77,7 +78,7 @@ TEST_F(CalibrationIdentity, OfOtherWeightsUnderTheSameNamesIsRefused) {
 }
 
 TEST_F(CalibrationIdentity, OfAnOlderOctetIsTakenWithAWarning) {
-  set_stored_model(older_fingerprint(folder_ / "toy"));
+  set_stored_model(SourceModel(folder_ / "toy").older_fingerprint());
   const std::string said = quantize_by_store("toy");
   EXPECT_THAT(said, HasSubstr(calib()));
   EXPECT_THAT(said, HasSubstr("older octet"));

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <numeric>
 
+#include "models/source_model.h"
 #include "models/weights/weight_sources.h"
 #include "quant/formats/compressed_tensors/quantized_source.h"
 #include "quant/load_model.h"
@@ -81,7 +82,7 @@ class DirectoriesOracle : public testing::Test {
     Log log(true);
     StopToken stop;
     Context context{log, stop, "cpu", 0};
-    return quantize(options, context);
+    return quantize(SourceModel(options.model), options, context);
   }
 };
 
@@ -175,11 +176,12 @@ TEST_F(DirectoriesOracle, CodesAreThoseOfLlmCompressor) {
                             " llmcompressor " + path("float") + " " + path("peer"));
   ASSERT_EQ(made.code, 0) << made.text;
   quantize_to("w4a16-g32-rtn", "w4a16-g32", [](auto& o) { o.range = "absmax"; });
-  QuantizedSource theirs(path("peer/w4a16-g32")), mine(path("w4a16-g32-rtn"));
-  CheckpointSource source(path("float"));
+  QuantizedSource theirs(SourceModel(path("peer/w4a16-g32"))),
+      mine(SourceModel(path("w4a16-g32-rtn")));
+  const auto source = SourceModel(path("float")).weights();
   for (const ModulePlan& module : plan_modules(load_model(path("float")).model->topology(),
                                                default_rules("LlamaForCausalLM", "w4a16-g32"))) {
-    if (module.quantized()) expect_equal_codes(theirs, mine, source, module.module);
+    if (module.quantized()) expect_equal_codes(theirs, mine, *source, module.module);
   }
   const Case cases[] = {{"w8a8-dynamic", "w8a8-dynamic", 14, 0.12},
                         {"w8a16", "w8a16", 0, weight_only_tolerance()},

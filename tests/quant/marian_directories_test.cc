@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "models/data/pair_samples.h"
 #include "models/decoding/translation.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
@@ -64,7 +64,7 @@ class MarianDirectoriesOracle : public testing::Test {
   }
 
   static Batch batch() {
-    const auto samples = open_samples(path("float"), data(), Split::kTrain, 0);
+    const auto samples = open_samples(SourceModel(path("float")), data(), Split::kTrain, 0);
     const int64_t indices[] = {0, 1, 2, 3, 4, 5};
     return samples->batch(indices).inputs;
   }
@@ -78,13 +78,13 @@ class MarianDirectoriesOracle : public testing::Test {
 TEST_F(MarianDirectoriesOracle, CalibrationSeesEverySiteWithoutPadding) {
   const CalibrationStore store = calibrated("calib.h5");
   EXPECT_EQ(store.units_total, 4);
-  const auto samples = open_samples(path("float"), data(), Split::kTrain, 0);
+  const auto samples = open_samples(SourceModel(path("float")), data(), Split::kTrain, 0);
   std::vector<int64_t> all(20);
   std::iota(all.begin(), all.end(), 0);
   const Batch inputs = samples->batch(all).inputs;
   const int64_t source = inputs.mask.sum().item<int64_t>();
   const int64_t target = inputs.target_mask.sum().item<int64_t>();
-  const Topology topology = make_model(open_config(path("float")))->topology();
+  const Topology topology = make_model(SourceModel(path("float")).config())->topology();
   for (const Site& site : topology.sites) {
     if (site.block == kOutside) continue;
     const bool reads_source =

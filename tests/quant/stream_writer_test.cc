@@ -14,6 +14,7 @@
 #include "core/hash.h"
 #include "core/io/input_file.h"
 #include "core/random.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "quant/qparams.h"
 
@@ -58,10 +59,14 @@ std::vector<StreamItem> model_items() {
           {"norm.weight", "norm.weight", Action::kCopy, {}, {}}};
 }
 
+std::shared_ptr<const Checkpoint> checkpoint(const fs::path& directory) {
+  return std::make_shared<Checkpoint>(directory);
+}
+
 /// Counts what is opened; runs a hook in front of each.
 class Watched : public TensorSource {
  public:
-  explicit Watched(const fs::path& directory) : inner_(directory) {
+  explicit Watched(const fs::path& directory) : inner_(checkpoint(directory)) {
     for (const TensorInfo& info : inner_.tensors()) add(info);
   }
   std::shared_ptr<const TensorReader> open(const std::string& name) override {
@@ -109,7 +114,7 @@ class StreamWriter : public testing::Test {
     return write_stream(directory, source, model_items(), options, context_);
   }
   StreamResult write(const fs::path& directory, const StreamOptions& options = {}) {
-    CheckpointTensors source(model());
+    CheckpointTensors source(checkpoint(model()));
     return write(directory, source, options);
   }
   std::string error_of(const std::function<void()>& body) const {
@@ -225,7 +230,7 @@ TEST_F(StreamWriter, AStopLeavesWhatIsFinished) {
   EXPECT_THROW(write(folder_ / "again", source), Interrupted);
   StopToken fresh;
   Context context{log_, fresh, "cpu", 2};
-  CheckpointTensors all(model());
+  CheckpointTensors all(checkpoint(model()));
   write_stream(folder_ / "again", all, model_items(), {}, context);
   EXPECT_EQ(weights(folder_ / "again"), weights(out()));
 }
@@ -267,7 +272,7 @@ TEST_F(StreamWriter, DamageIsNamedWithItsPlace) {
 }
 
 TEST_F(StreamWriter, WhatCannotBeQuantizedIsRefusedBeforeAnythingIsWritten) {
-  CheckpointTensors source(model());
+  CheckpointTensors source(checkpoint(model()));
   const auto refusal = [&](const StreamItem& item) {
     return error_of([&] { write_stream(out(), source, {item}, {}, context_); });
   };
@@ -325,10 +330,10 @@ TEST_F(StreamWriter, ADiskThatFillsUpIsSurvived) {
   EXPECT_EQ(weights(folder_ / "disk"), weights(out()));
 }
 
-TEST_F(StreamWriter, LoadedTensorsGiveTheBitsOfAFile) {
+TEST_F(StreamWriter, MemoryTensorsGiveTheBitsOfAFile) {
   write(out());
-  CheckpointTensors file(model());
-  LoadedTensors loaded(std::make_shared<MapSource>(model_tensors()), file.tensors());
+  CheckpointTensors file(checkpoint(model()));
+  MemoryTensors loaded(model_tensors());
   write(folder_ / "loaded", loaded);
   EXPECT_EQ(weights(folder_ / "loaded"), weights(out()));
 }
