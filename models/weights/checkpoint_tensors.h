@@ -1,5 +1,7 @@
 // The tensors of safetensors files, as they are stored.
 #pragma once
+#include <filesystem>
+
 #include "core/containers/safetensors.h"
 #include "models/weights/tensor_source.h"
 
@@ -9,6 +11,8 @@ namespace octet {
 class CheckpointTensors : public TensorSource {
  public:
   explicit CheckpointTensors(std::shared_ptr<const Checkpoint> checkpoint, bool forget = false);
+  explicit CheckpointTensors(const std::filesystem::path& directory)
+      : CheckpointTensors(std::make_shared<Checkpoint>(directory)) {}
   std::shared_ptr<const TensorReader> open(const std::string& name) override;
 
  private:

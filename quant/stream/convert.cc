@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/containers/safetensors.h"
 #include "core/error.h"
 #include "core/io/atomic_file.h"
 #include "core/io/stage_dir.h"

@@ -9,6 +9,7 @@
 #include "finetune/finetune.h"
 #include "finetune/train_model.h"
 #include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "tests/core/support.h"
 #include "tests/models/marian_toys.h"
@@ -81,7 +82,7 @@ TEST(TrainMarianOracle, LearnsToTranslateAndCarriesEverything) {
               testing::get((t.folder / "config" / file).string()))
         << file;
   }
-  const Checkpoint written(t.folder / "model");
+  CheckpointTensors written(t.folder / "model");
   EXPECT_EQ(written.info("model.shared.weight").dtype, Dtype::kF16);
   EXPECT_EQ(read_tensor(written, "final_logits_bias").abs().sum().item<float>(), 0);
   EXPECT_EQ(written.info("final_logits_bias").shape[0], 1);

@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/containers/safetensors.h"
 #include "core/json.h"
 #include "models/run/model.h"
 #include "models/source_model.h"

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/containers/safetensors.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "models/architectures/marian.h"

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "quant/formats/compressed_tensors/quantized_source.h"
 #include "quant/load_model.h"
@@ -55,7 +56,7 @@ class DirectoriesOracle : public testing::Test {
 
   // Logits by transformers of each directory, and how many inputs it quantized.
   struct Oracle {
-    Checkpoint logits;
+    std::shared_ptr<TensorSource> logits;
     nlohmann::json counts;
   };
   static Oracle transformers(const std::vector<std::string>& directories) {
@@ -65,12 +66,12 @@ class DirectoriesOracle : public testing::Test {
         "logits " + path("ids.json") + " " + (out / "model.safetensors").string();
     for (const std::string& directory : directories) arguments += " " + directory;
     const auto counts = python(kScript, arguments);
-    return {Checkpoint(out), counts};
+    return {std::make_shared<CheckpointTensors>(out), counts};
   }
 
   // Root mean square of the difference over the deviation of the logits.
   static double distance(const Oracle& oracle, const std::string& name, const at::Tensor& logits) {
-    const at::Tensor expected = read_tensor(oracle.logits, name);
+    const at::Tensor expected = read_tensor(*oracle.logits, name);
     return ((logits - expected).square().mean().sqrt() / expected.std()).item<double>();
   }
 

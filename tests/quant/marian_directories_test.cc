@@ -12,6 +12,7 @@
 #include "models/data/pair_samples.h"
 #include "models/decoding/translation.h"
 #include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
@@ -138,7 +139,7 @@ TEST_F(MarianDirectoriesOracle, DirectoriesLoadHereAndInTransformers) {
     arguments += " " + path(names(c));
   }
   const auto counts = python("quant/marian_directories_oracle.py", arguments);
-  const Checkpoint oracle(path("logits"));
+  CheckpointTensors oracle(path("logits"));
   const at::Tensor real = inputs.target_mask.unsqueeze(2);
   const auto distance = [&](const std::string& name, const at::Tensor& logits) {
     const at::Tensor expected = read_tensor(oracle, name);

@@ -59,14 +59,10 @@ std::vector<StreamItem> model_items() {
           {"norm.weight", "norm.weight", Action::kCopy, {}, {}}};
 }
 
-std::shared_ptr<const Checkpoint> checkpoint(const fs::path& directory) {
-  return std::make_shared<Checkpoint>(directory);
-}
-
 /// Counts what is opened; runs a hook in front of each.
 class Watched : public TensorSource {
  public:
-  explicit Watched(const fs::path& directory) : inner_(checkpoint(directory)) {
+  explicit Watched(const fs::path& directory) : inner_(directory) {
     for (const TensorInfo& info : inner_.tensors()) add(info);
   }
   std::shared_ptr<const TensorReader> open(const std::string& name) override {
@@ -114,7 +110,7 @@ class StreamWriter : public testing::Test {
     return write_stream(directory, source, model_items(), options, context_);
   }
   StreamResult write(const fs::path& directory, const StreamOptions& options = {}) {
-    CheckpointTensors source(checkpoint(model()));
+    CheckpointTensors source(model());
     return write(directory, source, options);
   }
   std::string error_of(const std::function<void()>& body) const {
@@ -137,7 +133,7 @@ class StreamWriter : public testing::Test {
 
 TEST_F(StreamWriter, WritesWhatTheTensorFunctionsGive) {
   write(out());
-  const Checkpoint made(out());
+  CheckpointTensors made(out());
   const Tensors tensors = model_tensors();
   for (const char* kept : {"embed.weight", "empty", "ids", "norm.weight"}) {
     EXPECT_TRUE(at::equal(read_tensor(made, kept), tensors.at(kept))) << kept;
@@ -190,12 +186,13 @@ TEST_F(StreamWriter, CutsLargeModelsIntoShardsWithAnIndex) {
   EXPECT_TRUE(fs::exists(folder_ / "shards" / "model-00001-of-00003.safetensors"));
   EXPECT_FALSE(fs::exists(folder_ / "shards" / "model.safetensors"));
   EXPECT_EQ(result.files.at("embed.weight"), "model-00001-of-00003.safetensors");
-  const Checkpoint shards(folder_ / "shards"), whole(out());
+  CheckpointTensors shards(folder_ / "shards"), whole(out());
   ASSERT_EQ(shards.tensors().size(), whole.tensors().size());
   uint64_t total = 0;
-  for (const auto& [name, location] : whole.tensors()) {
-    EXPECT_TRUE(at::equal(read_tensor(shards, name), read_tensor(whole, name))) << name;
-    total += byte_count(location.entry.info);
+  for (const TensorInfo& info : whole.tensors()) {
+    EXPECT_TRUE(at::equal(read_tensor(shards, info.name), read_tensor(whole, info.name)))
+        << info.name;
+    total += byte_count(info);
   }
   const auto index =
       nlohmann::json::parse(read_file(folder_ / "shards" / "model.safetensors.index.json"));
@@ -230,7 +227,7 @@ TEST_F(StreamWriter, AStopLeavesWhatIsFinished) {
   EXPECT_THROW(write(folder_ / "again", source), Interrupted);
   StopToken fresh;
   Context context{log_, fresh, "cpu", 2};
-  CheckpointTensors all(checkpoint(model()));
+  CheckpointTensors all(model());
   write_stream(folder_ / "again", all, model_items(), {}, context);
   EXPECT_EQ(weights(folder_ / "again"), weights(out()));
 }
@@ -272,7 +269,7 @@ TEST_F(StreamWriter, DamageIsNamedWithItsPlace) {
 }
 
 TEST_F(StreamWriter, WhatCannotBeQuantizedIsRefusedBeforeAnythingIsWritten) {
-  CheckpointTensors source(checkpoint(model()));
+  CheckpointTensors source(model());
   const auto refusal = [&](const StreamItem& item) {
     return error_of([&] { write_stream(out(), source, {item}, {}, context_); });
   };
@@ -332,7 +329,7 @@ TEST_F(StreamWriter, ADiskThatFillsUpIsSurvived) {
 
 TEST_F(StreamWriter, MemoryTensorsGiveTheBitsOfAFile) {
   write(out());
-  CheckpointTensors file(checkpoint(model()));
+  CheckpointTensors file(model());
   MemoryTensors loaded(model_tensors());
   write(folder_ / "loaded", loaded);
   EXPECT_EQ(weights(folder_ / "loaded"), weights(out()));
