@@ -193,7 +193,7 @@ TEST_F(MarianDirectoriesOracle, TranslatesInAnyBatchInTheOldOrder) {
   for (const char* directory : {"float", "w8a8-static-w8a8"}) {
     if (std::string(directory) != "float") calibrated("calib.h5"), quantized("w8a8-static", "w8a8");
     const LoadedModel loaded = load_model(path(directory));
-    Translator translator(*loaded.model, *loaded.executor, loaded.config, path(directory));
+    Translator translator(*loaded.model, *loaded.executor, SourceModel(path(directory)));
     EXPECT_EQ(translator.generation().beams, 2);
     EXPECT_EQ(translator.generation().max_length, 12);
     const Translations one = translator.translate(sources, {1, 0}, context);
