@@ -17,10 +17,11 @@
 #include "datasets/text.h"
 #include "models/architectures/registry.h"
 #include "models/data/open_samples.h"
-#include "models/open.h"
+#include "models/data/samples.h"
 #include "models/parse_dtype.h"
 #include "models/run/device.h"
 #include "models/run/model.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -44,10 +45,10 @@ Shard parse_shard(const std::string& text) {
   return shard;
 }
 
-json provenance(const CalibrateOptions& options, const std::string& data_hash,
-                const std::string& device) {
+json provenance(const SourceModel& model, const CalibrateOptions& options,
+                const std::string& data_hash, const std::string& device) {
   return {{"octet", kVersion},
-          {"model", model_fingerprint(options.model)},
+          {"model", model.fingerprint()},
           {"data_sha256", data_hash},
           {"samples", options.samples},
           {"length", options.length},
@@ -60,18 +61,18 @@ json provenance(const CalibrateOptions& options, const std::string& data_hash,
 // The sites of all blocks for one shard's units.
 class Calibration {
  public:
-  Calibration(const CalibrateOptions& options, Context& context, const Samples& samples,
-              StageDir& stage)
+  Calibration(const SourceModel& model, const CalibrateOptions& options, Context& context,
+              const Samples& samples, StageDir& stage)
       : options_(options),
         context_(context),
         samples_(samples),
         stage_(stage),
         device_(open_device(context.device)),
-        model_(make_model(open_config(options.model))),
+        model_(make_model(model.config())),
         order_(sample_order(samples.size(), options.samples, static_cast<uint64_t>(options.seed))),
         units_(units(options.samples, options.unit)) {
     const at::ScalarType compute = parse_dtype(options.dtype);
-    executor_ = std::make_unique<Executor>(model_->topology(), open_weights(options.model),
+    executor_ = std::make_unique<Executor>(model_->topology(), model.weights(),
                                            float_factory(compute, device_),
                                            ExecutorOptions{compute, device_, false});
     const Shard shard = parse_shard(options.shard);
@@ -161,7 +162,7 @@ class Calibration {
   std::unique_ptr<Executor> executor_;
 };
 
-void check(const CalibrateOptions& options) {
+void check(const SourceModel& model, const CalibrateOptions& options) {
   require_option(options.data, "data", "data to run the model on");
   require_option(options.out, "out", "a file to write");
   if (options.samples < 1 || options.length < 2 || options.unit < 1 || options.seed < 0) {
@@ -171,15 +172,15 @@ void check(const CalibrateOptions& options) {
                      "see octet calibrate --help");
   }
   parse_dtype(options.dtype);
-  if (open_config(options.model).quantized) {
+  if (model.config().quantized) {
     throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
                      "calibrate the checkpoint it was made from");
   }
 }
 
-void check_size(const CalibrateOptions& options, const Samples& samples) {
+void check_size(const SourceModel& model, const CalibrateOptions& options, const Samples& samples) {
   if (samples.size() >= options.samples) return;
-  const bool text = task_kind(open_config(options.model)) == TaskKind::kLanguage;
+  const bool text = task_kind(model.config()) == TaskKind::kLanguage;
   const std::string what = text ? fmt::format("windows of {} tokens", options.length) : "samples";
   throw Error(fmt::format("{} {} in {}", samples.size(), what, options.data),
               fmt::format("{} {}", options.samples, text ? "windows" : "samples"),
@@ -215,11 +216,12 @@ void CalibrateOptions::visit(OptionVisitor& v) {
       hidden_memory);
 }
 
-CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
-  check(options);
+CalibrateResult calibrate(const SourceModel& model, const CalibrateOptions& options,
+                          Context& context) {
+  check(model, options);
   const Shard shard = parse_shard(options.shard);
-  const auto samples = open_samples(options.model, options.data, Split::kTrain, options.length);
-  const json key = provenance(options, samples->hash(), context.device);
+  const auto samples = open_samples(model, options.data, Split::kTrain, options.length);
+  const json key = provenance(model, options, samples->hash(), context.device);
   if (std::filesystem::exists(options.out)) {
     CalibrationStore stored = load_calibration(options.out);
     if (same_run(stored, key.dump(), shard)) return {std::move(stored), true};
@@ -227,13 +229,13 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
                                  stored.provenance),
                      key.dump(), "choose another --out or remove the file");
   }
-  check_size(options, *samples);
+  check_size(model, options, *samples);
   json staged = key;
   staged["shard"] = options.shard;
   StageDir stage(options.out, staged);
   const at::NoGradGuard no_gradients;
   CalibrateResult result;
-  result.store = Calibration(options, context, *samples, stage).run();
+  result.store = Calibration(model, options, context, *samples, stage).run();
   result.store.provenance = key.dump();
   save(result.store, options.out);
   stage.discard();

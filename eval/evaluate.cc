@@ -11,8 +11,8 @@
 #include "models/architectures/registry.h"
 #include "models/data/data.h"
 #include "models/data/open_samples.h"
-#include "models/open.h"
 #include "models/parse_dtype.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -62,15 +62,15 @@ void EvalOptions::visit(OptionVisitor& v) {
   v.field("dtype", "arithmetic of float models: float32, bfloat16 or float16", dtype);
 }
 
-TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length) {
+TokenWindows open_windows(const SourceModel& model, const std::string& data, int64_t length) {
   check_length(length);
   return cut_windows(model, open_text(model, data), length);
 }
 
-EvalData open_eval_data(const std::string& model, const std::string& data, int64_t length,
+EvalData open_eval_data(const SourceModel& model, const std::string& data, int64_t length,
                         int64_t count) {
   require_option(data, "data", "what to score");
-  const bool language = task_kind(open_config(model)) == TaskKind::kLanguage;
+  const bool language = task_kind(model.config()) == TaskKind::kLanguage;
   if (language) check_length(length);
   EvalData opened;
   // Sentences are as long as they are; what the model has no positions for is cut off.
@@ -112,16 +112,18 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
   return evaluations;
 }
 
-EvalModels load_eval_models(const EvalOptions& options, const Context& context) {
+EvalModels load_eval_models(const SourceModel& model, const EvalOptions& options,
+                            const Context& context) {
   const LoadOptions load{parse_dtype(options.dtype), context.device, context.gemm_file};
-  EvalModels models{load_model(options.model, load), std::nullopt};
+  EvalModels models{load_model(model, load), std::nullopt};
   if (options.reference.empty()) return models;
-  if (open_config(options.reference).vocab != models.model.config.vocab) {
+  const SourceModel reference(options.reference);
+  if (reference.config().vocab != models.model.config.vocab) {
     throw UsageError(fmt::format("another vocabulary in {}", options.reference),
                      "a reference with the same vocabulary",
                      "compare a model with the one it was made from");
   }
-  models.reference = load_model(options.reference, load);
+  models.reference = load_model(reference, load);
   return models;
 }
 
@@ -131,10 +133,9 @@ at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids) {
   return forward(*model.model, *model.executor, batch)[0];
 }
 
-Evaluation evaluate(const EvalOptions& options, Context& context) {
-  const EvalData data =
-      open_eval_data(options.model, options.data, options.length, options.windows);
-  EvalModels models = load_eval_models(options, context);
+Evaluation evaluate(const SourceModel& model, const EvalOptions& options, Context& context) {
+  const EvalData data = open_eval_data(model, options.data, options.length, options.windows);
+  EvalModels models = load_eval_models(model, options, context);
   return evaluate_models({&models.model}, models.reference ? &*models.reference : nullptr, data,
                          options.batch, static_cast<uint64_t>(options.seed), context)
       .front();

@@ -13,8 +13,8 @@
 #include "finetune/student.h"
 #include "finetune/trained_tensors.h"
 #include "models/architectures/registry.h"
-#include "models/open.h"
 #include "models/run/device.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/quantization_config.h"
 #include "quant/quantize_job.h"
 
@@ -23,18 +23,20 @@ namespace {
 
 constexpr const char* kCurve = "octet-finetune.json";
 
-nlohmann::json stage_key(const FinetuneOptions& options, const TaskSamples& samples) {
+nlohmann::json stage_key(const SourceModel& source, const FinetuneOptions& options,
+                         const TaskSamples& samples) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
   }
-  key.update(input_identity(options.quantize.model, options.quantize.calib));
+  key.update(input_identity(source, options.quantize.calib));
   key.update(samples_identity(samples));
   return key;
 }
 
-MemoryPlan memory_of(const FinetuneOptions& options, const QuantizeJob& job) {
-  const auto model = make_model(open_config(options.quantize.model));
+MemoryPlan memory_of(const SourceModel& source, const FinetuneOptions& options,
+                     const QuantizeJob& job) {
+  const auto model = make_model(source.config());
   MemoryQuestion question;
   question.all = parameter_count(model->topology());
   for (const ModulePlan& module : job.plan) {
@@ -67,8 +69,8 @@ std::string verdict(const FinetuneOptions& options, TaskKind kind, const TrainRe
       before, after, words.unit, 100 * (after / before - 1), result.eval[result.best].step);
 }
 
-void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& job,
-                  StudentAndTeacher& models, const std::vector<Parameter>& leaves,
+void write_result(const SourceModel& source, const FinetuneOptions& options, StageDir& stage,
+                  QuantizeJob& job, StudentAndTeacher& models, const std::vector<Parameter>& leaves,
                   const FinetuneResult& result, Context& context) {
   write_curve(stage.path() / kCurve, result, options);
   TrainedTensors tensors = trained_tensors(job, models.model->topology(), *models.student, leaves);
@@ -76,9 +78,8 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
   // What is trained stays in memory meanwhile.
   limits.max_memory =
       memory_use().resident + static_cast<uint64_t>(options.quantize.max_memory * 0x1p30);
-  write_checkpoint(stage, options.quantize.model, *tensors.source, tensors.items,
-                   quantized_config(config_text(options.quantize.model), job.plan), limits,
-                   kTrainFolder, context);
+  write_checkpoint(stage, source, *tensors.source, tensors.items,
+                   quantized_config(source.config_text(), job.plan), limits, kTrainFolder, context);
 }
 
 std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeacher& models,
@@ -151,16 +152,16 @@ void FinetuneOptions::visit(OptionVisitor& v) {
   v.field("plan", "print the memory that the run needs, and stop", plan);
 }
 
-FinetuneResult finetune(const FinetuneOptions& options,
+FinetuneResult finetune(const SourceModel& source, const FinetuneOptions& options,
                         const ProcessGroupOptions& process_group_options, Context& context) {
   check(options);
   FinetuneResult result;
-  QuantizeJob job = make_job(options.quantize);
-  result.memory = memory_of(options, job);
+  QuantizeJob job = make_job(source, options.quantize, context.log);
+  result.memory = memory_of(source, options, job);
   if (options.plan) return result;
   result.directory = options.quantize.out;
-  TaskSamples samples = open_task_samples(options.quantize.model, options);
-  const nlohmann::json key = stage_key(options, samples);
+  TaskSamples samples = open_task_samples(source, options);
+  const nlohmann::json key = stage_key(source, options, samples);
   std::optional<SampledTask> task;  // now, if it can be: what is wrong with it is said first
   const auto seed = static_cast<uint64_t>(options.trainer.seed);
   if (samples.train && samples.eval) task.emplace(make_task(std::move(samples), options, seed));
@@ -173,9 +174,9 @@ FinetuneResult finetune(const FinetuneOptions& options,
     result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
-  StudentAndTeacher models = open_models(options, job, device);
+  StudentAndTeacher models = open_models(source, options, job, device);
   if (!task) {
-    write_self_text(options, models, samples, stage.folder() / kTrainFolder, *process_group,
+    write_self_text(source, options, models, samples, stage.folder() / kTrainFolder, *process_group,
                     context);
     task.emplace(make_task(std::move(samples), options, seed));
   }
@@ -183,10 +184,9 @@ FinetuneResult finetune(const FinetuneOptions& options,
       options.blockwise
           ? tune_blocks(options, models, *task, *process_group, stage, result, context)
           : tune_whole(options, models, *task, *process_group, stage, result, context);
-  result.verdict =
-      verdict(options, task_kind(open_config(options.quantize.model)), result.training);
+  result.verdict = verdict(options, task_kind(source.config()), result.training);
   if (stage.directory() != nullptr) {
-    write_result(options, *stage.directory(), job, models, leaves, result, context);
+    write_result(source, options, *stage.directory(), job, models, leaves, result, context);
     stage.remove_leftovers();
   }
   return result;

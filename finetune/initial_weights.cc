@@ -54,7 +54,7 @@ std::shared_ptr<WeightSource> initial_weights(const Topology& topology, const Mo
       if (glorot && site.tied_to.empty()) fill_glorot(name, matrix, seed, tensors.at(name));
     }
   }
-  return std::make_shared<MapSource>(std::move(tensors));
+  return memory_weights(std::move(tensors));
 }
 
 std::vector<Parameter> trainable(std::vector<Parameter> parameters) {

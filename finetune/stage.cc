@@ -9,7 +9,7 @@
 #include "core/json.h"
 #include "finetune/self_text.h"
 #include "models/data/open_samples.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/stream/stream_writer.h"
 
 namespace octet {
@@ -61,10 +61,10 @@ nlohmann::json samples_identity(const TaskSamples& samples) {
   return key;
 }
 
-TaskSamples open_task_samples(const std::string& model, const TrainingData& data) {
+TaskSamples open_task_samples(const SourceModel& model, const TrainingData& data) {
   require_option(data.data, "data", "data to train on");
   require_option(data.eval_data, "eval-data", "data to judge by, not trained on");
-  const TaskKind kind = task_kind(open_config(model));
+  const TaskKind kind = task_kind(model.config());
   if (parse_augmentation(data.augment).any() && kind != TaskKind::kVision) {
     throw UsageError(fmt::format("--augment {}", data.augment), "a model that reads images",
                      "leave it out");

@@ -46,7 +46,7 @@ struct TaskSamples {
   std::unique_ptr<Samples> train, eval;
 };
 /// --data and --eval-data of a stage as `model` reads them.
-TaskSamples open_task_samples(const std::string& model, const TrainingData& data);
+TaskSamples open_task_samples(const SourceModel& model, const TrainingData& data);
 SampledTask make_task(TaskSamples samples, const TrainingData& data, uint64_t seed);
 
 /// Of a resume key: hashes of what is trained on and judged by.

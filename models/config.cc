@@ -45,9 +45,4 @@ ModelConfig parse_config(const json& config, const std::string& what) {
   return row->parse(fields, *row);
 }
 
-ModelConfig read_config(const std::filesystem::path& directory) {
-  const std::string path = (directory / "config.json").string();
-  return parse_config(read_json(path), path);
-}
-
 }  // namespace octet

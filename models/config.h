@@ -1,7 +1,6 @@
 // config.json of a Hugging Face model, checked; and the same from GGUF metadata.
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -65,7 +64,6 @@ bool executable(const nlohmann::json& config);
 /// Error naming it; rope_theta has no default. Rotary types other than "default" and "llama3" are
 /// refused by name.
 ModelConfig parse_config(const nlohmann::json& config, const std::string& what);
-ModelConfig read_config(const std::filesystem::path& directory);
 
 /// config.json equal to what transformers writes, from GGUF metadata. Llama 3's scaling is told
 /// from the factors in rope_freqs.weight; Error when they are not those of "llama3".

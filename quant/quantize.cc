@@ -12,7 +12,7 @@
 #include "core/io/file_identity.h"
 #include "core/io/stage_dir.h"
 #include "core/version.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/compressed_tensors.h"
 #include "quant/formats/compressed_tensors/quantization_config.h"
 #include "quant/quantize_job.h"
@@ -31,10 +31,10 @@ nlohmann::json weight_files(const std::filesystem::path& model) {
   return weights;
 }
 
-nlohmann::json stage_key(const QuantizeOptions& options) {
+nlohmann::json stage_key(const SourceModel& model, const QuantizeOptions& options) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory"}) key.erase(without_effect);
-  key.update(input_identity(options.model, options.calib));
+  key.update(input_identity(model, options.calib));
   return key;
 }
 
@@ -69,16 +69,16 @@ nlohmann::json describe_content(const std::filesystem::path& folder, const Strea
 
 }  // namespace
 
-nlohmann::json input_identity(const std::string& model, const std::string& calib) {
+nlohmann::json input_identity(const SourceModel& model, const std::string& calib) {
   nlohmann::json key;
   key["octet"] = kVersion;
-  key["input"] = model_fingerprint(model);
-  key["weights"] = weight_files(model);
+  key["input"] = model.fingerprint();
+  key["weights"] = weight_files(model.path());
   if (!calib.empty()) key["calib_identity"] = file_identity(calib);
   return key;
 }
 
-StreamResult write_checkpoint(StageDir& stage, const std::string& model, TensorSource& source,
+StreamResult write_checkpoint(StageDir& stage, const SourceModel& model, TensorSource& source,
                               const std::vector<StreamItem>& items, const std::string& config,
                               const StreamOptions& limits, const std::string& left_out,
                               Context& context) {
@@ -130,25 +130,26 @@ PlanRules plan_rules(const QuantizeOptions& options, const std::string& architec
   return rules;
 }
 
-QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
+QuantizeResult quantize(const SourceModel& model, const QuantizeOptions& options,
+                        Context& context) {
   require_option(options.out, "out", "a directory to write");
   StreamOptions limits;
   limits.max_memory = memory_limit(options);
-  QuantizeJob job = make_job(options);
+  QuantizeJob job = make_job(model, options, context.log);
   QuantizeResult result;
   result.directory = options.out;
   result.plan = std::move(job.plan);
   result.kept = std::move(job.kept);
   result.vllm = std::move(job.vllm);
-  result.bytes_before = weight_file_bytes(options.model);
-  StageDir stage(options.out, stage_key(options));
+  result.bytes_before = model.weight_file_bytes();
+  StageDir stage(options.out, stage_key(model, options));
   result.reused = stage.complete();
   if (!result.reused) {
     const auto items = stream_items(*job.source, result.plan, job.scale_type);
-    result.resumed = write_checkpoint(stage, options.model, *job.source, items,
-                                      quantized_config(config_text(options.model), result.plan),
-                                      limits, "", context)
-                         .resumed;
+    result.resumed =
+        write_checkpoint(stage, model, *job.source, items,
+                         quantized_config(model.config_text(), result.plan), limits, "", context)
+            .resumed;
   }
   // A kill right behind commit() leaves it.
   std::filesystem::remove(std::filesystem::path(options.out) / kStreamJournal);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "tools/commands.h"
 
 namespace octet {
@@ -21,7 +22,7 @@ class CalibrateCommand : public Command {
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const CalibrateResult result = calibrate(options_, context);
+    const CalibrateResult result = calibrate(SourceModel(options_.model), options_, context);
     const CalibrationStore& store = result.store;
     if (common.json) {
       fmt::print("{}\n", nlohmann::json{{"file", options_.out},

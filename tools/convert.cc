@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "quant/stream/convert.h"
 #include "tools/commands.h"
 
@@ -19,7 +20,7 @@ class ConvertCommand : public Command {
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const ConvertResult result = convert(options_, context);
+    const ConvertResult result = convert(SourceModel(options_.model), options_, context);
     if (common.json) {
       fmt::print("{}\n", nlohmann::json{{"directory", result.directory},
                                         {"bytes", result.bytes},

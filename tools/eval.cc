@@ -8,7 +8,7 @@
 #include "eval/evaluate.h"
 #include "eval/translation.h"
 #include "models/architectures/registry.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "report/table.h"
 #include "tools/commands.h"
 
@@ -167,17 +167,18 @@ class EvalCommand : public Command {
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     require_option(options_.data, "data", "what to score");
+    const SourceModel model(options_.model);
     if (parse_data_parts(options_.data).front().kind == DataKind::kChoice)
-      return show(evaluate_choices(options_, context), common);
-    switch (task_kind(open_config(options_.model))) {
+      return show(evaluate_choices(model, options_, context), common);
+    switch (task_kind(model.config())) {
       case TaskKind::kTranslation:
-        return show(evaluate_translation(options_, context), common);
+        return show(evaluate_translation(model, options_, context), common);
       case TaskKind::kVision:
-        return show(evaluate_classification(options_, context), common);
+        return show(evaluate_classification(model, options_, context), common);
       case TaskKind::kLanguage:
         break;
     }
-    return show(evaluate(options_, context), common);
+    return show(evaluate(model, options_, context), common);
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "tools/commands.h"
 #include "tools/process_group.h"
 
@@ -32,7 +33,8 @@ class FinetuneCommand : public Command {
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     const ProcessGroupOptions process_group = join_environment(context);
-    const FinetuneResult result = finetune(options_, process_group, context);
+    const FinetuneResult result =
+        finetune(SourceModel(options_.quantize.model), options_, process_group, context);
     if (process_group.rank == 0) print_training(result, options_.plan, common.json);
     return 0;
   }

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "tools/commands.h"
 
 namespace octet {
@@ -27,7 +28,7 @@ class QuantizeCommand : public Command {
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const QuantizeResult result = quantize(options_, context);
+    const QuantizeResult result = quantize(SourceModel(options_.model), options_, context);
     if (common.json) {
       fmt::print("{}\n", to_json(result).dump());
     } else {

@@ -12,6 +12,7 @@
 #include "core/utf8.h"
 #include "datasets/data_spec.h"
 #include "datasets/records.h"
+#include "models/source_model.h"
 #include "quant/load_model.h"
 #include "tools/commands.h"
 
@@ -77,8 +78,9 @@ class TranslateCommand : public Command {
     LoadOptions load;
     load.device = context.device;
     load.gemm_file = context.gemm_file;
-    const LoadedModel loaded = load_model(options_.model, load);
-    Translator translator(*loaded.model, *loaded.executor, loaded.config, options_.model);
+    const SourceModel model(options_.model);
+    const LoadedModel loaded = load_model(model, load);
+    Translator translator(*loaded.model, *loaded.executor, model);
     adjust(translator.generation(), loaded.config);
     const Translations made =
         translator.translate(sources, {options_.batch, options_.batch_tokens}, context);

@@ -9,7 +9,7 @@
 #include "models/data/image_samples.h"
 #include "models/data/next_token.h"
 #include "models/data/pair_samples.h"
-#include "models/open.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -47,19 +47,18 @@ class WindowSamples : public Samples {
 
 }  // namespace
 
-std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
-                                             const std::string& data, int64_t length) {
+std::unique_ptr<Samples> open_window_samples(const SourceModel& model, const std::string& data,
+                                             int64_t length) {
   const std::string text = open_text(model, data);
   return std::make_unique<WindowSamples>(cut_windows(model, text, length), sha256(text));
 }
 
-std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
+std::unique_ptr<Samples> open_samples(const SourceModel& model, const std::string& data,
                                       Split split, int64_t length) {
-  const ModelConfig config = open_config(model);
-  switch (task_kind(config)) {
+  switch (task_kind(model.config())) {
     case TaskKind::kTranslation:
-      return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model, config),
-                               config, length);
+      return make_pair_samples(read_pairs(data, split), open_marian_tokenizer(model),
+                               model.config(), length);
     case TaskKind::kVision:
       return open_image_samples(model, data, split);
     case TaskKind::kLanguage:

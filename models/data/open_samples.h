@@ -1,7 +1,6 @@
 // DATA on a command line as the samples of a model.
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -10,14 +9,16 @@
 
 namespace octet {
 
+class SourceModel;
+
 /// DATA (all its parts joined) as `model` reads it. Text is cut into windows of `length` tokens,
 /// sentences are cut off at `length` tokens (0: the model's own limit). `split` is taken of data
 /// kinds that have splits and do not name one. UsageError for a kind that does not fit the model.
-std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
+std::unique_ptr<Samples> open_samples(const SourceModel& model, const std::string& data,
                                       Split split, int64_t length);
 
 /// Windows of text: ids [B, length], each position's target is the next id.
-std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
-                                             const std::string& data, int64_t length);
+std::unique_ptr<Samples> open_window_samples(const SourceModel& model, const std::string& data,
+                                             int64_t length);
 
 }  // namespace octet

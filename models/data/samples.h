@@ -4,12 +4,15 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "models/run/model.h"
 
 namespace octet {
+
+class SourceModel;
 
 /// A target that is not scored.
 inline constexpr int64_t kNoTarget = -100;

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/evaluate.h"
+#include "models/source_model.h"
 #include "tests/environment.h"
 #include "tests/finetune/scene.h"
 
@@ -33,8 +34,8 @@ TEST(Blockwise, LowersErrorsAndDivergence) {
   EvalOptions eval;
   eval.model = result.directory, eval.reference = scene.toy(), eval.data = scene.valid();
   eval.length = 48, eval.windows = 24;
-  EXPECT_NEAR(evaluate(eval, scene.context).scores.kl_mean, result.training.eval[1].kl,
-              0.02 * result.training.eval[0].kl);
+  EXPECT_NEAR(evaluate(SourceModel(eval.model), eval, scene.context).scores.kl_mean,
+              result.training.eval[1].kl, 0.02 * result.training.eval[0].kl);
   const nlohmann::json curve = read_json(result.directory + "/octet-finetune.json");
   EXPECT_EQ(curve["blocks"].size(), 2U);
   EXPECT_FALSE(std::filesystem::exists(result.directory + "/" + kTrainFolder));

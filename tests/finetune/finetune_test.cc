@@ -13,7 +13,7 @@
 #include "core/json.h"
 #include "eval/evaluate.h"
 #include "eval/score.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/linears/fake_quant.h"
 #include "quant/quantize_job.h"
@@ -40,7 +40,7 @@ TEST_P(FinetuneSchemes, LowersTheDivergenceAndDeploysWhatItSaw) {
   EvalOptions eval;
   eval.model = result.directory, eval.reference = scene.toy(), eval.data = scene.valid();
   eval.length = 48, eval.windows = 24;
-  const Evaluation deployed = evaluate(eval, scene.context);
+  const Evaluation deployed = evaluate(SourceModel(eval.model), eval, scene.context);
   EXPECT_EQ(deployed.scheme, GetParam());
   EXPECT_NEAR(deployed.scores.kl_mean, best.kl, 0.01 * best.kl);
   const nlohmann::json curve = read_json(result.directory + "/octet-finetune.json");
@@ -75,10 +75,11 @@ at::Tensor stepwise_logits(LoadedModel& loaded, const std::vector<int64_t>& ids)
 TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
   Scene scene;
   QuantizeOptions options = scene.options(GetParam(), "plain").quantize;
-  quantize(options, scene.context);
-  const QuantizeJob job = make_job(options);
-  const auto model = make_model(open_config(scene.toy()));
-  const auto source = open_weights(scene.toy());
+  quantize(SourceModel(options.model), options, scene.context);
+  const QuantizeJob job = make_job(SourceModel(options.model), options, scene.log);
+  const SourceModel toy(scene.toy());
+  const auto model = make_model(toy.config());
+  const auto source = toy.weights();
   Executor student(model->topology(), source, fake_quant_factory(job.plan, {}));
   Executor teacher(model->topology(), source, float_factory(at::kFloat, at::kCPU));
   student.load_all(), teacher.load_all();
@@ -86,7 +87,7 @@ TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
   for (Parameter& p : student.parameters()) p.leaf.requires_grad_(true);
   LoadedModel deployed = load_model(options.out);
   double scheme = 0, difference = 0;
-  const TokenWindows windows = open_windows(scene.toy(), scene.valid(), 48);
+  const TokenWindows windows = open_windows(toy, scene.valid(), 48);
   for (int64_t i = 0; i < 24; ++i) {
     Batch batch;
     const auto ids = windows.window(i);
@@ -111,7 +112,7 @@ TEST(Finetune, WithoutStepsItWritesWhatQuantizeWrites) {
     const std::string tuned = scene.run(options).directory;
     QuantizeOptions plain = options.quantize;
     plain.out = scene.folder / (std::string("plain-") + scheme);
-    quantize(plain, scene.context);
+    quantize(SourceModel(plain.model), plain, scene.context);
     for (const char* file : {"model.safetensors", "config.json", "tokenizer.json"}) {
       EXPECT_EQ(testing::get(tuned + "/" + file), testing::get(plain.out + "/" + file)) << file;
     }
@@ -150,7 +151,7 @@ TEST(Finetune, TunesEverythingWhenToldTo) {
   eval.model = result.directory, eval.reference = scene.toy(), eval.data = scene.valid();
   eval.length = 48, eval.windows = 24;
   // Tables and norms are rounded to float16 on the way out.
-  EXPECT_NEAR(evaluate(eval, scene.context).scores.kl_mean,
+  EXPECT_NEAR(evaluate(SourceModel(eval.model), eval, scene.context).scores.kl_mean,
               result.training.eval[result.training.best].kl, 0.02 * result.training.eval[0].kl);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "finetune/finetune.h"
+#include "models/source_model.h"
 #include "tests/core/support.h"
 #include "tests/tools/support.h"
 #include "tests/tools/toy_directory.h"
@@ -37,7 +38,9 @@ struct Scene {
     o.enough = 0;
     return o;
   }
-  FinetuneResult run(const FinetuneOptions& options) { return finetune(options, {}, context); }
+  FinetuneResult run(const FinetuneOptions& options) {
+    return finetune(SourceModel(options.quantize.model), options, {}, context);
+  }
   testing::TempDir folder;
   Log log{true};
   StopToken stop;

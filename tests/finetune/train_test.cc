@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/evaluate.h"
+#include "models/source_model.h"
 #include "tests/core/support.h"
 #include "tests/environment.h"
 #include "tests/tools/support.h"
@@ -46,16 +47,16 @@ TEST(Train, LearnsFromRandomValuesAndWritesAModel) {
   options.length = 48, options.eval_samples = 16;
   options.trainer.steps = 60, options.trainer.warmup = 5, options.trainer.eval_every = 30;
   options.trainer.lr = 1e-2, options.trainer.label_smoothing = 0.05;
-  const FinetuneResult result = train_model(options, {}, context);
+  const FinetuneResult result = train_model(SourceModel(options.model), options, {}, context);
   EXPECT_NEAR(result.training.eval[0].nll, std::log(256), 0.1) << "nothing is known at first";
   EXPECT_LT(result.training.eval[result.training.best].nll, 3.6) << result.verdict;
   EvalOptions eval;
   eval.model = options.out, eval.data = options.eval_data, eval.length = 48, eval.windows = 16;
-  EXPECT_NEAR(std::log(evaluate(eval, context).scores.perplexity),
+  EXPECT_NEAR(std::log(evaluate(SourceModel(eval.model), eval, context).scores.perplexity),
               result.training.eval[result.training.best].nll, 2e-3);
 
   options.trainer.loss = "kl";
-  EXPECT_THROW(train_model(options, {}, context), UsageError);
+  EXPECT_THROW(train_model(SourceModel(options.model), options, {}, context), UsageError);
 }
 
 TEST(Train, GoesOnFromWeights) {

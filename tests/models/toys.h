@@ -200,12 +200,9 @@ inline std::vector<Toy> toys() {
   const auto decoder = std::make_shared<Llama>(toy_config());
   const auto busy = std::make_shared<Llama>(busy_config());
   const auto both = std::make_shared<ToyEncoderDecoder>();
-  return {{"decoder", decoder,
-           std::make_shared<MapSource>(random_tensors(decoder->topology(), 1, 0.2)), false},
-          {"encoder_decoder", both,
-           std::make_shared<MapSource>(random_tensors(both->topology(), 2, 0.2)), true},
-          {"busy_decoder", busy,
-           std::make_shared<MapSource>(random_tensors(busy->topology(), 3, 0.2)), false}};
+  return {{"decoder", decoder, memory_weights(random_tensors(decoder->topology(), 1, 0.2)), false},
+          {"encoder_decoder", both, memory_weights(random_tensors(both->topology(), 2, 0.2)), true},
+          {"busy_decoder", busy, memory_weights(random_tensors(busy->topology(), 3, 0.2)), false}};
 }
 
 }  // namespace octet::test

@@ -9,8 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/open.h"
 #include "models/run/hidden_store.h"
+#include "models/source_model.h"
 #include "tests/models/vit.h"
 
 namespace octet::test {
@@ -43,7 +43,7 @@ Executor executor_of(const Model& model, std::shared_ptr<WeightSource> source,
 }
 
 std::shared_ptr<WeightSource> random_source(const Model& model) {
-  return std::make_shared<MapSource>(random_tensors(model.topology(), 5, 0.2));
+  return memory_weights(random_tensors(model.topology(), 5, 0.2));
 }
 
 Batch pixels_of(const ModelConfig& config, int64_t count) {
@@ -61,9 +61,10 @@ TEST(VitOracle, LogitsEqualTransformers) {
     SCOPED_TRACE(name);
     const fs::path directory = folder.path() / name;
     const TensorFile stored(directory.string() + ".safetensors");
-    const ModelConfig config = open_config(directory);
+    const SourceModel source(directory);
+    const ModelConfig& config = source.config();
     const auto model = make_model(config);
-    Executor executor = executor_of(*model, open_weights(directory));
+    Executor executor = executor_of(*model, source.weights());
     Batch batch;
     batch.pixels = stored["pixels"];
     const at::Tensor logits = forward(*model, executor, batch), expected = stored["logits"];

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "tools/bench/worker_process.h"
 
 namespace octet {
@@ -35,7 +35,7 @@ std::vector<Contestant> contestants(const BenchOptions& options) {
   std::vector<Contestant> all;
   for (const std::string& model : options.models) {
     std::vector<std::string> dtypes = {"float32"};
-    if (!open_config(model).quantized) {
+    if (!SourceModel(model).config().quantized) {
       dtypes =
           options.dtypes.empty() ? std::vector<std::string>{"float32", "bfloat16"} : options.dtypes;
     }

@@ -7,8 +7,8 @@
 
 #include "core/json.h"
 #include "core/version.h"
-#include "models/open.h"
 #include "models/run/device.h"
+#include "models/source_model.h"
 #include "quant/quantize_job.h"
 #include "tools/pipeline/stage_json.h"
 
@@ -82,28 +82,28 @@ std::string command_line(const RunOptions& options) {
   return line + " --out " + options.out;
 }
 
-void fill_head(const RunOptions& options, Report& report) {
+void fill_head(const SourceModel& model, const RunOptions& options, Report& report) {
   report.model = options.name.empty() ? fs::path(options.model).filename().string() : options.name;
   report.title = fmt::format("{}: quantized against its float baselines", report.model);
   report.reference = "float32";
   report.baselines = {"float32", "bfloat16"};
-  report.fp16_checkpoint_bytes = weight_file_bytes(options.model);
+  report.fp16_checkpoint_bytes = model.weight_file_bytes();
   json provenance = to_json(options);
   provenance["octet"] = kVersion;
-  provenance["model_fingerprint"] = model_fingerprint(options.model);
+  provenance["model_fingerprint"] = model.fingerprint();
   report.provenance = provenance.dump();
   report.commands = {command_line(options)};
 }
 
 }  // namespace
 
-Report assemble_report(const RunOptions& options, TaskKind task, const Stages& stages,
-                       const Context& context) {
+Report assemble_report(const SourceModel& model, const RunOptions& options, TaskKind task,
+                       const Stages& stages, const Context& context) {
   Report report;
-  fill_head(options, report);
+  fill_head(model, options, report);
   report.task = task;
   report.hardware = hardware_line(open_device(context.device), context.threads);
-  const ModelConfig config = open_config(options.model);
+  const ModelConfig& config = model.config();
   const Topology topology = make_model(config)->topology();
   PlanRules rules = default_rules(config.architecture, "w8a16");
   rules.head = parse_scheme(options.head == "keep" ? "fp16" : "w8a16");
@@ -122,7 +122,8 @@ Report assemble_report(const RunOptions& options, TaskKind task, const Stages& s
     report.variants.push_back(quantized_variant(variant, scores, speeds, layers));
   }
   if (stages.calibrated()) {
-    report.ranges = ranges_of(topology, static_inputs(stages.quantize_options("w8a8-static")));
+    report.ranges = ranges_of(
+        topology, static_inputs(model, stages.quantize_options("w8a8-static"), context.log));
     report.range_method = options.range;
   }
   return report;

@@ -6,7 +6,7 @@
 
 namespace octet {
 
-Report assemble_report(const RunOptions& options, TaskKind task, const Stages& stages,
-                       const Context& context);
+Report assemble_report(const SourceModel& model, const RunOptions& options, TaskKind task,
+                       const Stages& stages, const Context& context);
 
 }  // namespace octet

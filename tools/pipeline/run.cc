@@ -10,18 +10,19 @@
 #include "core/io/stage_dir.h"
 #include "core/version.h"
 #include "models/architectures/registry.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "tools/pipeline/assemble.h"
 
 namespace octet {
 namespace {
 
-nlohmann::json stage_key(const RunOptions& options, const RunData& data, const Context& context) {
+nlohmann::json stage_key(const SourceModel& model, const RunOptions& options, const RunData& data,
+                         const Context& context) {
   nlohmann::json key = to_json(options);
   key.erase("out");
   key["octet"] = kVersion;
   key["device"] = context.device;
-  key["model_fingerprint"] = model_fingerprint(options.model);
+  key["model_fingerprint"] = model.fingerprint();
   key.update(run_data_identity(data));
   return key;
 }
@@ -70,16 +71,17 @@ void RunOptions::visit(OptionVisitor& v) {
 
 RunResult run_pipeline(const RunOptions& options, Context& context) {
   require_option(options.out, "out", "a directory to write");
-  const TaskKind task = task_kind(open_config(options.model));
+  const SourceModel model(options.model);
+  const TaskKind task = task_kind(model.config());
   const RunData data = run_data(options, task);
-  StageDir stage(options.out, stage_key(options, data, context));
+  StageDir stage(options.out, stage_key(model, options, data, context));
   const std::filesystem::path out = options.out;
   RunResult result{out / "report.json", out / "report.md", out / "report.html", "",
                    stage.complete()};
   if (!stage.complete()) {
-    Stages stages(options, task, data, context, stage);
+    Stages stages(model, options, task, data, context, stage);
     stages.run();
-    const Report report = assemble_report(options, task, stages, context);
+    const Report report = assemble_report(model, options, task, stages, context);
     write_report(report, stage.path());
     write_file(stage.path() / "table.txt", report_text(report));
     stage.commit();

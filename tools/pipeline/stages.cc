@@ -47,9 +47,10 @@ bool is_static(const std::string& scheme) {
 
 }  // namespace
 
-Stages::Stages(const RunOptions& options, TaskKind task, const RunData& data, Context& context,
-               StageDir& stage)
-    : options_(options),
+Stages::Stages(const SourceModel& model, const RunOptions& options, TaskKind task,
+               const RunData& data, Context& context, StageDir& stage)
+    : model_(model),
+      options_(options),
       task_(task),
       data_(data),
       context_(context),
@@ -102,7 +103,7 @@ void Stages::calibrate_stage() {
   o.model = options_.model, o.data = data_.calib, o.out = calibration();
   o.samples = options_.samples, o.length = options_.calib_length, o.seed = options_.seed;
   context_.log.info(fmt::format("calibrate on {} samples", o.samples));
-  calibrate(o, context_);
+  calibrate(model_, o, context_);
   stage_.finish("calibrate");
 }
 
@@ -116,7 +117,7 @@ QuantizeOptions Stages::quantize_options(const std::string& scheme) const {
 
 void Stages::quantize_stage(const std::string& scheme) {
   context_.log.info("quantize " + scheme);
-  quantize(quantize_options(scheme), context_);
+  quantize(model_, quantize_options(scheme), context_);
   stage_.finish("quantize " + scheme);
 }
 
@@ -141,7 +142,7 @@ FinetuneOptions Stages::finetune_options(const std::string& scheme) const {
 
 void Stages::finetune_stage(const std::string& scheme) {
   context_.log.info(fmt::format("fine-tune {} for {} steps", scheme, options_.finetune));
-  const FinetuneResult tuned = finetune(finetune_options(scheme), {}, context_);
+  const FinetuneResult tuned = finetune(model_, finetune_options(scheme), {}, context_);
   context_.log.info(fmt::format("{}: {}", scheme, tuned.verdict));
   stage_.finish("finetune " + scheme);
 }
@@ -155,8 +156,7 @@ void Stages::json_stage(const std::string& name, Work&& work) {
 }
 
 json Stages::eval_stage() {
-  LoadedModel reference =
-      load_model(options_.model, {at::kFloat, context_.device, context_.gemm_file});
+  LoadedModel reference = load_model(model_, {at::kFloat, context_.device, context_.gemm_file});
   std::vector<LoadedModel> models;
   for (const Variant& variant : variants_) {
     models.push_back(
@@ -165,20 +165,18 @@ json Stages::eval_stage() {
   std::vector<LoadedModel*> all = {&reference};
   for (LoadedModel& model : models) all.push_back(&model);
   ScoreOptions o;
-  o.model = options_.model, o.data = data_.eval, o.length = options_.eval_length;
+  o.data = data_.eval, o.length = options_.eval_length;
   o.samples = options_.windows >= 0 ? options_.windows : task_ == TaskKind::kLanguage ? 16 : 0;
   o.beam = options_.beam, o.batch = options_.batch, o.seed = static_cast<uint64_t>(options_.seed);
-  const auto scores = score_models(all, o, context_);
+  const auto scores = score_models(model_, all, o, context_);
   json result = {{"float32", to_json(scores[0])}};
   for (size_t i = 0; i < variants_.size(); ++i) result[variants_[i].name] = to_json(scores[i + 1]);
   return result;
 }
 
 json Stages::layers_stage() {
-  LoadedModel reference =
-      load_model(options_.model, {at::kFloat, context_.device, context_.gemm_file});
-  const auto samples =
-      open_samples(options_.model, data_.calib, Split::kTrain, options_.calib_length);
+  LoadedModel reference = load_model(model_, {at::kFloat, context_.device, context_.gemm_file});
+  const auto samples = open_samples(model_, data_.calib, Split::kTrain, options_.calib_length);
   json result = json::object();
   for (const Variant& variant : variants_) {
     LoadedModel model =
