@@ -26,7 +26,7 @@ struct BlockwiseSetup {
   const SampledTask* task = nullptr;
   ProcessGroup* process_group = nullptr;
   std::filesystem::path folder;  ///< for what passes between blocks, and for tuned blocks
-  double enough = 0;             ///< mean KL up to which nothing is tuned
+  double min_kl = 0;             ///< nothing is tuned unless the mean KL is above this
 };
 
 struct BlockwiseResult {

@@ -15,7 +15,8 @@ struct QuantizedWeight {
 struct WeightCoding {
   int bits = 8;              ///< 8: q in [-127, 127], scale = range / 127; 4: [-8, 7], range / 7.5
   int64_t group = 0;         ///< weights along k that share a scale; 0: the whole row
-  bool clip_search = false;  ///< range with the least squared error instead of absmax
+  bool clip_search = false;  ///< range with the least sum of fourth powers of the errors
+                             ///< instead of absmax
 };
 
 /// Scales of INT8 activations: range/127 rounded to `dtype`. Zero ranges (also after rounding) give

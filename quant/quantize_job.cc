@@ -58,8 +58,6 @@ StaticInputs static_inputs(const QuantizeOptions& options) {
   return inputs;
 }
 
-namespace {
-
 bool needs_calibration(const PlanRules& rules) {
   const auto is_static = [](const Scheme& scheme) {
     return scheme.activation == ActivationQuant::kStaticTensor;
@@ -68,6 +66,8 @@ bool needs_calibration(const PlanRules& rules) {
          std::any_of(rules.layers.begin(), rules.layers.end(),
                      [&](const LayerRule& rule) { return is_static(rule.scheme); });
 }
+
+namespace {
 
 void refuse_quantized(const QuantizeOptions& options) {
   throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
