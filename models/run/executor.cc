@@ -1,6 +1,7 @@
 #include "models/run/executor.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/ranges.h>
 
 #include <set>

@@ -1,6 +1,7 @@
 // `octet finetune` on a tiny Llama: KL on unseen text falls, and what training saw is deployed.
 #include "finetune/finetune.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>

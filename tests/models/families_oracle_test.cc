@@ -1,6 +1,7 @@
 // Every family against transformers: checkpoints that it saved, both generations of config.json,
 // GGUF files named by the gguf package, and published parameter counts.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -1,5 +1,6 @@
 // Marian against transformers: logits, and the ids of every kind of search on 200 sentences.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>

@@ -10,6 +10,8 @@
 #include "models/run/hidden_spill.h"
 #include "tests/models/toys.h"
 
+#include <c10/core/GradMode.h>
+
 namespace octet::test {
 namespace {
 

@@ -1,6 +1,7 @@
 // Quantized directories between octet and Python: those that compressed-tensors and llm-compressor
 // write load here and give transformers' logits; those that octet writes load there, unchanged.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -1,6 +1,7 @@
 // Quantized vision transformers: octet's directories load in transformers, under the names of both
 // generations, and give the same class scores.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "core/json.h"
