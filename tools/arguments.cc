@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/program_options.hpp>
 #include <map>
+#include <sstream>
 
 #include "core/error.h"
 #include "tools/command.h"
@@ -71,15 +72,34 @@ std::string usage_line(const Command& command, const Collector& own) {
   return line + " [options]";
 }
 
+constexpr size_t kIndent = 27, kWidth = 100;  // columns before a help text, and in all
+
+// `text` as lines of at most kWidth columns, each of which starts behind kIndent.
+std::string wrapped(const std::string& text) {
+  std::string lines, word;
+  size_t column = kIndent;
+  for (std::istringstream words(text); words >> word; column += word.size()) {
+    if (column > kIndent && column + 1 + word.size() > kWidth) {
+      lines += "\n" + std::string(kIndent, ' ');
+      column = kIndent;
+    } else if (column > kIndent) {
+      lines += ' ';
+      ++column;
+    }
+    lines += word;
+  }
+  return lines;
+}
+
 std::string describe(const Collector& collector) {
   std::string text;
   for (const Described& option : collector.described) {
     const std::string left = option.positional ? option.name
                              : option.flag     ? "--" + option.name
                                                : fmt::format("--{} VALUE", option.name);
-    text +=
-        fmt::format("  {:<22} {}{}\n", left, option.help,
-                    option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback));
+    const std::string fallback =
+        option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback);
+    text += fmt::format("  {:<{}} {}\n", left, kIndent - 3, wrapped(option.help + fallback));
   }
   return text;
 }

@@ -1,5 +1,7 @@
 #include "tools/commands.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <iterator>
 
 namespace octet {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -198,19 +199,37 @@ TEST(RunOptions, FlagsAndDefaultsStay) {
   EXPECT_EQ(to_json(RunOptions()), expected);
 }
 
+// The help of each field.
+class Help : public OptionVisitor {
+ public:
+  explicit Help(Options&& options) { options.visit(*this); }
+  void field(const char* name, const char* help, std::string&) override { texts[name] = help; }
+  void field(const char* name, const char* help, int64_t&) override { texts[name] = help; }
+  void field(const char* name, const char* help, double&) override { texts[name] = help; }
+  void field(const char* name, const char* help, bool&) override { texts[name] = help; }
+  void field(const char* name, const char* help, Words&) override { texts[name] = help; }
+  void positional(const char* name, const char* help, std::string&) override { texts[name] = help; }
+  void positional(const char* name, const char* help, Words&) override { texts[name] = help; }
+  std::map<std::string, std::string> texts;
+};
+
 TEST(RunOptions, HelpIsThatOfTheStages) {
-  const auto run = command_of("run"), calibrate = command_of("calibrate"),
-             quantize = command_of("quantize");
-  const auto line = [](Command& command, const std::string& flag) {
-    const std::string text = help_text(command);
-    const size_t begin = text.find("  --" + flag + " ");
-    return text.substr(begin, text.find('\n', begin) - begin);
-  };
-  for (const char* flag : {"layer", "ignore", "outlier-ratio", "range"}) {
-    EXPECT_EQ(line(*run, flag), line(*quantize, flag));
+  const Help run{RunOptions()}, calibrate{CalibrateOptions()}, quantize{QuantizeOptions()};
+  for (const char* flag : {"MODEL", "head", "layer", "ignore", "outlier-ratio", "range"}) {
+    EXPECT_EQ(run.texts.at(flag), quantize.texts.at(flag));
   }
-  const std::string samples = line(*calibrate, "samples");
-  EXPECT_THAT(line(*run, "samples"), HasSubstr("calibration: " + samples.substr(25)));
+  EXPECT_EQ(run.texts.at("samples"), "calibration: " + calibrate.texts.at("samples"));
+  EXPECT_EQ(run.texts.at("calib-length"),
+            "calibration and fine-tuning: " + calibrate.texts.at("length"));
+}
+
+TEST(Help, LinesAreAtMostAHundredColumns) {
+  for (const auto& command : commands()) {
+    std::istringstream help(help_text(*command));
+    for (std::string line; std::getline(help, line) && line != "Examples:";) {
+      EXPECT_LE(line.size(), 100U) << line;
+    }
+  }
 }
 
 TEST(Overview, NamesEveryCommandUnderATask) {
