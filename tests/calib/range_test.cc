@@ -10,7 +10,11 @@
 
 #include "core/error.h"
 #include "tests/calib/reference.h"
+<<<<<<< HEAD
 #include "tests/cpu_time.h"
+=======
+#include "tests/environment.h"
+>>>>>>> main
 
 namespace octet {
 namespace {
@@ -149,8 +153,8 @@ TEST(RangeOracle, AgreesWithThePublishedAlgorithms) {
   write_case(out, of(spiky));
   write_case(out, of({0.5f, 0.25f, 1.0f}));
   out.close();
-  const std::string command = fmt::format("{} {}/tests/calib/range_oracle.py {}", OCTET_PYTHON,
-                                          OCTET_SOURCE_DIR, path.string());
+  const std::string command = fmt::format("{} {}/tests/calib/range_oracle.py {}",
+                                          test::python_binary(), test::source_dir(), path.string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

@@ -18,6 +18,7 @@
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/linears/fake_quant.h"
 #include "quant/quantize_job.h"
+#include "tests/environment.h"
 #include "tests/finetune/scene.h"
 
 namespace octet::test {
@@ -213,10 +214,10 @@ TEST(Finetune, GoesOnAfterSigkillWithTheSameBits) {
   for (const int64_t target : {3, 11}) {
     const pid_t child = fork();
     if (child == 0) {
-      execl(
-          "/bin/sh", "sh", "-c",
-          ("exec " OCTET_BINARY " " + command(scene, killed) + " --quiet >/dev/null 2>&1").c_str(),
-          nullptr);
+      execl("/bin/sh", "sh", "-c",
+            ("exec " + octet_binary() + " " + command(scene, killed) + " --quiet >/dev/null 2>&1")
+                .c_str(),
+            nullptr);
       _exit(127);
     }
     for (int wait = 0; wait < 2000 && steps_done(state) < target; ++wait) {

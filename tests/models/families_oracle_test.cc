@@ -12,6 +12,7 @@
 #include "models/open.h"
 #include "models/run/model.h"
 #include "models/weights/weight_sources.h"
+#include "tests/environment.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -26,9 +27,8 @@ const fs::path& made() {
     fs::path path = fs::path(testing::TempDir()) / ("octet-families-" + std::to_string(getpid()));
     Folder() {
       fs::create_directories(path);
-      const Output output =
-          shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/families_oracle.py make " +
-                path.string());
+      const Output output = shell(python_binary() + " " + source_dir() +
+                                  "/tests/models/families_oracle.py make " + path.string());
       if (output.code != 0) throw std::runtime_error(output.text);
     }
     ~Folder() { fs::remove_all(path); }
@@ -144,7 +144,7 @@ TEST(FamiliesOracle, GgufIsTheSameModel) {
 TEST(PublishedConfigsOracle, ParameterCountsEqualTransformers) {
   std::map<std::string, int64_t> ours;
   std::string paths;
-  for (const auto& entry : fs::directory_iterator(OCTET_SOURCE_DIR "/tests/data/configs")) {
+  for (const auto& entry : fs::directory_iterator(source_dir() + "/tests/data/configs")) {
     const ModelConfig config = parse_config(read_json(entry.path()), entry.path());
     ours[entry.path().stem()] = parameter_count(make_model(config)->topology());
     paths.append(" ").append(entry.path());
