@@ -196,24 +196,24 @@ bool same_run(const CalibrationStore& stored, const std::string& provenance, con
 }  // namespace
 
 void CalibrateOptions::visit(OptionVisitor& v) {
-  v.positional("MODEL", "a Hugging Face directory or a .gguf file", model);
-  v.field(
-      "data",
-      "what to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE; parallel:SRC,TGT or "
-      "gettext:LANG[:DIR] of translation models; idx:DIR or images:DIR of image models",
-      data);
+  v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
+  v.field("data",
+          "data to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE; for translation "
+          "models parallel:SRC,TGT or gettext:LANG[:DIR]; for image models idx:DIR or images:DIR",
+          data);
   v.field("out", "HDF5 file to write", out);
-  v.field("samples", "number of windows of text, of sentence pairs or of images", samples);
-  v.field("length", "tokens in a window; sentences are cut off there", length);
-  v.field("unit", "samples run together: the unit of shards, of resuming and of batches", unit);
-  v.field("seed", "0: the first samples; otherwise a random choice of them", seed);
-  v.field("shard", "i/n: this run takes every n-th unit from i on (join with calib merge)", shard);
-  v.field("dtype", "of the model's arithmetic: float32, bfloat16 or float16", dtype);
-  v.field(
-      "hidden-memory",
-      "GiB of memory (and as much of a GPU's) for hidden states between blocks, the rest goes to "
-      "disk; 0: all on disk, where a kill loses none; negative: a quarter of what is free",
-      hidden_memory);
+  v.field("samples", "number of text windows, sentence pairs or images", samples);
+  v.field("length", "tokens in a text window; longer sentences are cut off", length);
+  v.field("unit", "samples in a batch, which is also the unit of sharding and resuming", unit);
+  v.field("seed", "0 takes the first samples, any other value a random choice of them", seed);
+  v.field("shard", "i/n: process every n-th unit, starting with unit i (see octet calib merge)",
+          shard);
+  v.field("dtype", "dtype to run the model in: float32, bfloat16 or float16", dtype);
+  v.field("hidden-memory",
+          "GiB of memory (and as much of a GPU's) for hidden states between blocks; the rest goes "
+          "to disk. 0 keeps all on disk, where a kill loses none; a negative value takes a quarter "
+          "of what is free",
+          hidden_memory);
 }
 
 CalibrateResult calibrate(const SourceModel& model, const CalibrateOptions& options,

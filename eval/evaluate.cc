@@ -45,21 +45,25 @@ void check_length(int64_t length) {
 
 void EvalOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory (float or quantized) or a .gguf file", model);
-  v.field("data",
-          "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy); of translation "
-          "models parallel:SRC,TGT or gettext:LANG (BLEU); of vision models idx:DIR or images:DIR "
-          "(accuracy)",
-          data);
-  v.field("reference", "float model to compare with: divergence, and differences of the scores",
+  v.field(
+      "data",
+      "data to score: FILE, text:FILE or jsonl:FILE (perplexity) or choice:FILE (accuracy); for "
+      "translation models parallel:SRC,TGT or gettext:LANG (BLEU); for image models idx:DIR or "
+      "images:DIR (accuracy)",
+      data);
+  v.field("reference", "float model to compare with: KL divergence and differences of the scores",
           reference);
-  v.field("length", "tokens in a window of text", length);
+  v.field("length", "tokens in a text window", length);
   v.field("windows", "score only the first N windows, sentences, images or questions, 0 for all",
           windows);
-  v.field("batch", "windows, sentences or images that run at once, 0: 1 window, 32 of others",
-          batch);
-  v.field("beam", "hypotheses that a translation's search keeps, 1: greedy", beam);
-  v.field("seed", "of the bootstrap behind the standard errors", seed);
-  v.field("dtype", "arithmetic of float models: float32, bfloat16 or float16", dtype);
+  v.field(
+      "batch",
+      "windows, sentences or images in a batch; 0 for the default: 1 window, or 32 sentences or "
+      "images",
+      batch);
+  v.field("beam", "beam size of the translation search, 1 for greedy", beam);
+  v.field("seed", "seed of the bootstrap that estimates the confidence intervals", seed);
+  v.field("dtype", "dtype to run float models in: float32, bfloat16 or float16", dtype);
 }
 
 TokenWindows open_windows(const SourceModel& model, const std::string& data, int64_t length) {

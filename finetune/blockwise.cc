@@ -46,7 +46,7 @@ BlockResult load_block(const fs::path& file, int block, const std::vector<Parame
     const auto entry = stored.entries().find(p.name);
     if (entry == stored.entries().end() || entry->second.info.dtype != Dtype::kF32 ||
         entry->second.info.shape != p.leaf.sizes().vec()) {
-      throw Error(fmt::format("no {} in {}", p.name, file.string()), "what this very run wrote",
+      throw Error(fmt::format("no {} in {}", p.name, file.string()), "what this run wrote",
                   "remove the folder to start over");
     }
     const at::Tensor host = at::empty(p.leaf.sizes(), at::kFloat);
@@ -96,7 +96,7 @@ class BlockTuner {
     BlockwiseResult result;
     result.training.eval.push_back(score(false));
     check_start(result.training.eval[0]);
-    if (options_.steps == 0 || result.training.eval[0].kl <= setup_.enough) return result;
+    if (options_.steps == 0 || result.training.eval[0].kl <= setup_.min_kl) return result;
     int done = 0;
     while (done < topology_.blocks && fs::exists(block_file(setup_.folder, done))) ++done;
     result.training.resumed = done;

@@ -28,7 +28,7 @@ struct BlockwiseSetup {
   ProcessGroup* process_group = nullptr;
   std::filesystem::path folder;  ///< for tuned blocks, and for hidden states that go to disk
   MemoryBudget budget;           ///< of hidden states, of student and teacher together
-  double enough = 0;             ///< mean KL up to which nothing is tuned
+  double min_kl = 0;             ///< nothing is tuned unless the mean KL is above this
 };
 
 struct BlockwiseResult {

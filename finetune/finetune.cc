@@ -54,9 +54,9 @@ std::string verdict(const FinetuneOptions& options, TaskKind kind, const TrainRe
   const Wording words = wording(kind);
   if (result.steps == 0 && options.trainer.steps > 0) {
     return fmt::format(
-        "nothing to be won: quantization alone has a mean KL of {:.6f} nats {} on unseen {}, not "
-        "above --enough {}; written untrained",
-        before, words.unit, words.unseen, options.enough);
+        "no training needed: quantization alone has a mean KL of {:.6f} nats {} on unseen {}, not "
+        "above --min-kl {}; written untrained",
+        before, words.unit, words.unseen, options.min_kl);
   }
   if (result.best == 0) {
     return fmt::format(
@@ -95,7 +95,7 @@ std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeac
   setup.task = &task;
   setup.process_group = &process_group;
   setup.folder = stage.folder();
-  setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
+  setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.min_kl; };
   result.training = train(setup, options.trainer, context);
   return setup.parameters;
 }
@@ -112,7 +112,7 @@ std::vector<Parameter> tune_blocks(const FinetuneOptions& options, StudentAndTea
   setup.process_group = &process_group;
   setup.folder = stage.folder() / kTrainFolder;
   setup.budget = memory_budget(models.student->options().device, process_group.size());
-  setup.enough = options.enough;
+  setup.min_kl = options.min_kl;
   BlockwiseResult tuned = tune_blockwise(setup, options.trainer, context);
   result.training = std::move(tuned.training);
   result.blocks = std::move(tuned.blocks);
@@ -139,17 +139,20 @@ void check(const FinetuneOptions& options) {
 void FinetuneOptions::visit(OptionVisitor& v) {
   quantize.visit(v);
   visit_data(v);
-  v.field("tune", "linears (the quantized layers alone) or all (embeddings, norms, head, too)",
+  v.field("tune",
+          "what to train: linears (only the quantized layers) or all (also embeddings, norms and "
+          "head)",
           tune);
-  v.field("learn-scales", "learn the scales of weights and static activations, too", learn_scales);
-  v.field(
-      "blockwise",
-      "tune one block after the other, each towards the float block's output; --steps, --warmup "
-      "and --eval-every then count in each block",
-      blockwise);
-  v.field("enough", "mean KL in nats on --eval-data up to which nothing is trained", enough);
+  v.field("learn-scales", "also train the scales of weights and static activations", learn_scales);
+  v.field("blockwise",
+          "tune one block at a time towards the output of the float block; --steps, --warmup and "
+          "--eval-every then apply to each block",
+          blockwise);
+  v.field("min-kl", "skip training if the mean KL on --eval-data is already below this, in nats",
+          min_kl);
+  v.former_name("enough", "min-kl");
   trainer.visit(v);
-  v.field("plan", "print the memory that the run needs, and stop", plan);
+  v.field("plan", "print the memory that training needs, and exit", plan);
 }
 
 FinetuneResult finetune(const SourceModel& source, const FinetuneOptions& options,

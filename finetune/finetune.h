@@ -15,7 +15,7 @@ struct FinetuneOptions : Options, TrainingData {
   TrainerOptions trainer;
   std::string tune = "linears";
   bool learn_scales = false, blockwise = false, plan = false;
-  double enough = 1e-4;
+  double min_kl = 1e-4;
   void visit(OptionVisitor& v) override;
 };
 

@@ -63,7 +63,7 @@ nlohmann::json samples_identity(const TaskSamples& samples) {
 
 TaskSamples open_task_samples(const SourceModel& model, const TrainingData& data) {
   require_option(data.data, "data", "data to train on");
-  require_option(data.eval_data, "eval-data", "data to judge by, not trained on");
+  require_option(data.eval_data, "eval-data", "held-out data for evaluation");
   const TaskKind kind = task_kind(model.config());
   if (parse_augmentation(data.augment).any() && kind != TaskKind::kVision) {
     throw UsageError(fmt::format("--augment {}", data.augment), "a model that reads images",
@@ -73,7 +73,7 @@ TaskSamples open_task_samples(const SourceModel& model, const TrainingData& data
   for (const std::string& given : {data.data, data.eval_data}) {
     if (language || !self_windows(given)) continue;
     throw UsageError(fmt::format("data {}", given), "self:N with a language model",
-                     "this model reads sources or images: give some");
+                     "this model needs sentence pairs or images: pass a data set");
   }
   TaskSamples samples;
   if (!self_windows(data.data)) {

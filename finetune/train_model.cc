@@ -115,8 +115,9 @@ void check(const TrainModelOptions& options, const ModelConfig& config) {
   }
   for (const std::string& data : {options.data, options.eval_data}) {
     if (!self_windows(data)) continue;
-    throw UsageError(fmt::format("data {}", data), "data from elsewhere: nobody teaches here",
-                     "self:N serves octet finetune");
+    throw UsageError(fmt::format("data {}", data),
+                     "other data: there is no float model to generate it",
+                     "self:N works only with octet finetune");
   }
   if (!config.quantized) return;
   throw UsageError(fmt::format("{} is quantized", options.model), "a float model",
@@ -132,17 +133,21 @@ TrainModelOptions::TrainModelOptions() {
 }
 
 void TrainModelOptions::visit(OptionVisitor& v) {
-  v.positional("MODEL", "a directory with config.json and a tokenizer; weights only with --init",
-               model);
-  v.field("init", "random, or weights to go on from those in MODEL", init);
-  v.field("deviation",
-          "of random weights; 0: as suits the architecture (Glorot's for translation, else 0.02)",
-          deviation);
+  v.positional(
+      "MODEL",
+      "a directory with config.json and a tokenizer; with --init weights also with weights", model);
+  v.field("init", "random, or weights to start from those in MODEL", init);
+  v.field(
+      "deviation",
+      "standard deviation of random weights; 0 chooses by architecture (Glorot for translation, "
+      "otherwise 0.02)",
+      deviation);
   visit_data(v);
   trainer.visit(v);
   v.field("out", "directory to write", out);
-  v.field("max-memory", "GiB that writing may use beside what is trained", max_memory);
-  v.field("plan", "print the memory that the run needs, and stop", plan);
+  v.field("max-memory", "memory for writing the result, beside what training holds, in GiB",
+          max_memory);
+  v.field("plan", "print the memory that training needs, and exit", plan);
 }
 
 FinetuneResult train_model(const SourceModel& source, const TrainModelOptions& options,

@@ -94,29 +94,34 @@ void QuantizeOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
   v.field("scheme", "w8a8-dynamic, w8a8-static, w8a16 or w4a16-gN (N weights share a scale)",
           scheme);
-  v.field("head", "output head: keep, w8a16 or w8a8 (per token); a tied one is copied", head);
-  v.field("layer",
-          "REGEX=SCHEME, repeatable: layers whose name matches from its start get SCHEME, with all "
-          "that read the same input; a later one wins",
-          layer);
-  v.field("ignore", "REGEX, repeatable: such layers are kept in float; wins over --layer", ignore);
-  v.field("calib", "calibration store, for w8a8-static", calib);
+  v.field("head",
+          "scheme of the output head: keep, w8a16 or w8a8 (per token); a tied head is copied first",
+          head);
+  v.field(
+      "layer",
+      "REGEX=SCHEME, repeatable: use SCHEME for layers whose name matches REGEX from its start, "
+      "and for all layers that share their input; the last match wins",
+      layer);
+  v.field("ignore",
+          "REGEX, repeatable: keep layers whose name matches in floating point; overrides --layer",
+          ignore);
+  v.field("calib", "calibration store, required for w8a8-static", calib);
   v.field(
       "range",
-      "how ranges are chosen: absmax or mse for 4-bit weights and static activations, percentile "
-      "or entropy for static activations alone (4-bit weights then by mse); 8-bit weights "
-      "always go by absmax. mse of 4-bit weights is the clip search: fourth powers of the errors, "
-      "so that the few large ones count",
+      "how to choose ranges: absmax or mse for 4-bit weights and static activations; percentile "
+      "or entropy for static activations only (4-bit weights then use mse); 8-bit weights "
+      "always use absmax. For activations mse minimizes the mean squared error; for 4-bit "
+      "weights it minimizes the sum of the fourth powers of the errors, which weighs large "
+      "errors more",
       range);
-  v.field("percentile", "share of values inside the range, in percent, for --range percentile",
+  v.field("percentile", "for --range percentile: share of the values inside the range, in percent",
           percentile);
   v.field("outlier-ratio",
-          "w8a8-static: sites whose largest input exceeds this many times the 99th percentile of "
-          "token maxima are "
-          "quantized per token; 0: never",
+          "w8a8-static: quantize an input per token if its largest value exceeds the 99th "
+          "percentile of the token maxima by more than this factor; 0 for never",
           outlier_ratio);
   v.field("out", "directory to write", out);
-  v.field("max-memory", "GiB that the process may use", max_memory);
+  v.field("max-memory", "memory that the process may use, in GiB", max_memory);
 }
 
 PlanRules plan_rules(const QuantizeOptions& options, const std::string& architecture) {

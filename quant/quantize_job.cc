@@ -77,14 +77,14 @@ StaticInputs static_inputs(const SourceModel& model, const QuantizeOptions& opti
   return inputs;
 }
 
-namespace {
-
 bool needs_calibration(const PlanRules& rules) {
   const auto is_static = [](const Scheme& scheme) { return scheme.input.per_tensor(); };
   return is_static(rules.scheme) ||
          std::any_of(rules.layers.begin(), rules.layers.end(),
                      [&](const LayerRule& rule) { return is_static(rule.scheme); });
 }
+
+namespace {
 
 void refuse_quantized(const QuantizeOptions& options) {
   throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",

@@ -21,6 +21,9 @@ struct QuantizeJob {
 /// is written.
 QuantizeJob make_job(const SourceModel& model, const QuantizeOptions& options, Log& log);
 
+/// Do these rules quantize the inputs of some layers with scales known beforehand?
+bool needs_calibration(const PlanRules& rules);
+
 /// How options.range chooses the inputs of every site in options.calib, by site name. Error for a
 /// store that is not whole or is not of `model`; a warning for one by an older octet, which
 /// identified models by names and sizes alone.

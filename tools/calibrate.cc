@@ -14,7 +14,7 @@ class CalibrateCommand : public Command {
  public:
   std::string name() const override { return "calibrate"; }
   std::string summary() const override {
-    return "run sample text through a float model and store its activation ranges";
+    return "run sample data through a float model and store its activation ranges";
   }
   std::vector<std::string> examples() const override {
     return {"octet calibrate model-fp16 --data text.txt --out calib.h5",

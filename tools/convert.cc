@@ -13,7 +13,7 @@ class ConvertCommand : public Command {
  public:
   std::string name() const override { return "convert"; }
   std::string summary() const override {
-    return "write a model in another container, e.g. GGUF to a Hugging Face directory";
+    return "convert a model to another file format, e.g. GGUF to a Hugging Face directory";
   }
   std::vector<std::string> examples() const override {
     return {"octet convert model.gguf --to safetensors --dtype float16 --out model-fp16"};

@@ -58,7 +58,7 @@ void print(const Evaluation& e) {
   fmt::print("signature   {}\n", e.signature);
   if (e.int8_gemms + e.packed_gemms > 0) {
     fmt::print(
-        "linears     {} integer, {} weight-only; at most {} rows of a weight widened at once\n",
+        "linears     {} integer, {} weight-only; at most {} rows of a weight dequantized at once\n",
         e.int8_gemms, e.packed_gemms, e.largest_tile_rows);
   }
 }
@@ -155,7 +155,7 @@ class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
   std::string summary() const override {
-    return "perplexity, accuracy or BLEU of a model, also against a reference";
+    return "measure perplexity, accuracy or BLEU of a model, optionally against a reference";
   }
   std::vector<std::string> examples() const override {
     return {"octet eval model-fp16 --data test.txt --length 1024",

@@ -15,7 +15,7 @@ class FinetuneCommand : public Command {
  public:
   std::string name() const override { return "finetune"; }
   std::string summary() const override {
-    return "recover what quantization lost by a short quantization-aware training";
+    return "recover most of the lost quality with a short quantization-aware fine-tuning run";
   }
   std::vector<std::string> examples() const override {
     return {

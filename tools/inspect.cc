@@ -23,8 +23,7 @@ struct InspectOptions : Options {
   void visit(OptionVisitor& v) override {
     v.positional("[MODEL]", "a Hugging Face directory or a .gguf file; only headers are read",
                  model);
-    v.field("config", "a bare config.json instead of MODEL: what it implies, without weights",
-            config);
+    v.field("config", "a config.json to inspect instead of MODEL, without weights", config);
   }
 };
 
@@ -101,7 +100,7 @@ class InspectCommand : public Command {
  public:
   std::string name() const override { return "inspect"; }
   std::string summary() const override {
-    return "architecture, parameters, bytes now and under each scheme";
+    return "show architecture, parameter count and size, now and under each scheme";
   }
   std::vector<std::string> examples() const override {
     return {"octet inspect model-fp16", "octet inspect model.gguf --json",

@@ -65,8 +65,9 @@ json report(const SourceModel& model) {
 }
 
 void print(const json& r) {
-  fmt::print("{}\n{}, model_type {}: octet does not execute it; linear layers are told by name\n\n",
-             r["model"].get<std::string>(), r["architectures"].dump(), r["model_type"].dump());
+  fmt::print(
+      "{}\n{}, model_type {}: octet does not execute it; linear layers are identified by name\n\n",
+      r["model"].get<std::string>(), r["architectures"].dump(), r["model_type"].dump());
   TextTable modules(std::vector<TextTable::Column>{{"linear layers", Align::kLeft},
                                                    {"count", Align::kRight},
                                                    {"shape", Align::kRight},

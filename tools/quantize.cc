@@ -16,7 +16,7 @@ class QuantizeCommand : public Command {
  public:
   std::string name() const override { return "quantize"; }
   std::string summary() const override {
-    return "rewrite the weights as symmetric INT8 or INT4 (a compressed-tensors directory)";
+    return "quantize weights to symmetric INT8 or INT4 and write a compressed-tensors directory";
   }
   std::vector<std::string> examples() const override {
     return {"octet quantize model-fp16 --scheme w8a8-dynamic --out model-w8a8",

@@ -10,7 +10,7 @@ class TrainCommand : public Command {
  public:
   std::string name() const override { return "train"; }
   std::string summary() const override {
-    return "train a float model, from random values or from its weights";
+    return "train a float model from random weights or from existing ones";
   }
   std::vector<std::string> examples() const override {
     return {

@@ -64,15 +64,15 @@ void write_weights(const SourceModel& model, const std::filesystem::path& file,
 }  // namespace
 
 void ConvertOptions::visit(OptionVisitor& v) {
-  v.positional("MODEL", "a .gguf file or a Hugging Face directory with float weights", model);
-  v.field("to", "container to write: safetensors", to);
-  v.field("dtype", "of the tensors written: float16, bfloat16 or float32", dtype);
+  v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
+  v.field("to", "format to write: safetensors", to);
+  v.field("dtype", "dtype of the tensors to write: float16, bfloat16 or float32", dtype);
   v.field("out", "directory to write", out);
 }
 
 ConvertResult convert(const SourceModel& model, const ConvertOptions& options, Context& context) {
   if (options.to != "safetensors")
-    throw UsageError("--to " + options.to, "safetensors", "choose it");
+    throw UsageError("--to " + options.to, "safetensors", "pass --to safetensors");
   require_option(options.out, "out", "a directory to write");
   const at::ScalarType dtype = parse_dtype(options.dtype);
   if (model.config().quantized) {

@@ -31,7 +31,7 @@ struct Subject {
                                 {"num_channels", 1},
                                 {"num_labels", 5}};
     model = make_model(parse_config(name == "vit" ? vit : toy_marian_json(40), name));
-    source = std::make_shared<MapSource>(random_tensors(model->topology(), 4, 0.2));
+    source = memory_weights(random_tensors(model->topology(), 4, 0.2));
   }
 
   Executor executor(at::Device device, bool load) const {

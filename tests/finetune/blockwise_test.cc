@@ -44,10 +44,10 @@ TEST(Blockwise, LowersErrorsAndDivergence) {
 TEST(Blockwise, TunesNothingWhereNothingIsToBeWon) {
   Scene scene;
   FinetuneOptions options = scene.options("w8a8-dynamic", "out");
-  options.blockwise = true, options.enough = 10;
+  options.blockwise = true, options.min_kl = 10;
   const FinetuneResult result = scene.run(options);
   EXPECT_TRUE(result.blocks.empty());
-  EXPECT_NE(result.verdict.find("nothing to be won"), std::string::npos) << result.verdict;
+  EXPECT_NE(result.verdict.find("no training needed"), std::string::npos) << result.verdict;
   options.quantize.out += "-all", options.tune = "all";
   EXPECT_THROW(scene.run(options), UsageError);
 }
@@ -56,7 +56,7 @@ std::string command(const Scene& scene, const std::string& out) {
   return "finetune " + scene.toy() + " --scheme w8a8-static --calib " + scene.calib() +
          " --data self:40 --eval-data " + scene.valid() +
          " --length 48 --batch 4 --eval-samples 8 --steps 24 --warmup 4 --lr 1e-3 --eval-every 6 "
-         "--enough 0 --blockwise --deterministic --out " +
+         "--min-kl 0 --blockwise --deterministic --out " +
          out;
 }
 

@@ -106,7 +106,7 @@ TEST_P(FinetuneMarianOracle, LowersTheDivergence) {
     ASSERT_EQ(made.code, 0) << made.text;
   }
   options.data = t.pairs("train"), options.eval_data = t.pairs("valid");
-  options.batch_tokens = 512, options.eval_samples = 0, options.enough = 0;
+  options.batch_tokens = 512, options.eval_samples = 0, options.min_kl = 0;
   options.trainer.steps = 240, options.trainer.warmup = 10, options.trainer.eval_every = 80;
   options.trainer.lr = scheme == "w8a8-static" ? 3e-5 : 2e-3;
   if (scheme == "w8a8-static") options.trainer.scale_lr = 1e-3;

@@ -1,7 +1,11 @@
 // `octet train`: a toy learns from random values, and two processes are one with twice the batch.
 #include "finetune/train_model.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -81,16 +85,36 @@ TEST(Train, PlanPrintsWhatIsNeeded) {
   EXPECT_LT(memory["checkpointed"], memory["whole"]);
 }
 
+// A TCP port that nothing listens on. The system hands out others before it gives this one again.
+std::string free_port() {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  if (listener < 0 || bind(listener, raw, size) != 0 || getsockname(listener, raw, &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  close(listener);
+  return std::to_string(ntohs(address.sin_port));
+}
+
 TEST(Train, TwoProcessesAreOneWithTwiceTheBatch) {
   const Text text;
   const std::string one = text.folder / "one", two = text.folder / "two";
   const Output alone = octet_cli("train " + text.arguments() + "--batch 8 --out " + one);
   ASSERT_EQ(alone.code, 0) << alone.text;
-  const int port = 20000 + static_cast<int>(getpid() % 20000);
+  const std::string port = free_port();
   const auto command = [&](int rank) {
     return "RANK=" + std::to_string(rank) +
+<<<<<<< HEAD
+           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + port + " " OCTET_BINARY " train " +
+           text.arguments() + "--threads 1 --batch 4 --out " + two;
+=======
            " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) + " " +
            octet_binary() + " train " + text.arguments() + "--threads 1 --batch 4 --out " + two;
+>>>>>>> main
   };
   const Output both = shell("( " + command(1) + " & " + command(0) + "; wait $! )");
   ASSERT_EQ(both.code, 0) << both.text;
@@ -113,12 +137,20 @@ TEST(TrainOracle, TorchrunStartsProcessesThatFindEachOther) {
   const Output alone =
       octet_cli("train " + text.arguments() + "--batch 4 --accumulate 2 --out " + one);
   ASSERT_EQ(alone.code, 0) << alone.text;
+<<<<<<< HEAD
+  const Output both = shell(OCTET_PYTHON
+                            " -m torch.distributed.run --no-python --nproc-per-node 2 "
+                            "--master-port " +
+                            free_port() + " " OCTET_BINARY " train " + text.arguments() +
+                            "--threads 1 --batch 4 --out " + two);
+=======
   const int port = 20000 + static_cast<int>((getpid() + 7) % 20000);
   const Output both = shell(python_binary() +
                             " -m torch.distributed.run --no-python --nproc-per-node 2 "
                             "--master-port " +
                             std::to_string(port) + " " + octet_binary() + " train " +
                             text.arguments() + "--threads 1 --batch 4 --out " + two);
+>>>>>>> main
   ASSERT_EQ(both.code, 0) << both.text;
   const nlohmann::json a = text.curve("one"), b = text.curve("two");
   const double expected = a["train"][11]["loss"], got = b["train"][11]["loss"];

@@ -66,7 +66,7 @@ class Folded {
     for (const Fold& fold : folds) {
       apply_fold(tensors, topology(), fold, at::rand({fold.rows}, at::kDouble) * 3.5 + 0.25);
     }
-    Executor executor(topology(), std::make_shared<MapSource>(std::move(tensors)),
+    Executor executor(topology(), memory_weights(std::move(tensors)),
                       float_factory(at::kDouble, at::kCPU), {at::kDouble, at::kCPU, false});
     executor.load_all();
     return forward(*model_, executor, toy_batch(config_));

@@ -18,8 +18,7 @@ struct Toy {
   explicit Toy(const ModelConfig& of)
       : config(of),
         model(make_model(of)),
-        executor(model->topology(),
-                 std::make_shared<MapSource>(random_tensors(model->topology(), 1, 0.2)),
+        executor(model->topology(), memory_weights(random_tensors(model->topology(), 1, 0.2)),
                  float_factory(at::kFloat, at::kCPU)) {
     executor.load_all();
   }

@@ -7,13 +7,17 @@
 namespace octet {
 namespace {
 
+uint64_t seed_of(const EvalOptions& options) {
+  return static_cast<uint64_t>(options.seed);
+}
+
 std::vector<TaskScores> score_texts(const SourceModel& model,
                                     const std::vector<LoadedModel*>& models,
-                                    const ScoreOptions& options, Context& context) {
-  const EvalData data = open_eval_data(model, options.data, options.length, options.samples);
+                                    const EvalOptions& options, Context& context) {
+  const EvalData data = open_eval_data(model, options.data, options.length, options.windows);
   std::vector<TaskScores> all;
   for (const Evaluation& evaluation :
-       evaluate_models(models, models.front(), data, 0, options.seed, context)) {
+       evaluate_models(models, models.front(), data, 0, seed_of(options), context)) {
     TaskScores scores;
     scores.task = "language";
     scores.scheme = evaluation.scheme;
@@ -26,11 +30,12 @@ std::vector<TaskScores> score_texts(const SourceModel& model,
 
 std::vector<TaskScores> score_translations(const SourceModel& model,
                                            const std::vector<LoadedModel*>& models,
-                                           const ScoreOptions& options, Context& context) {
-  const TranslationData data = open_translation_data(model, options.data, options.samples, context);
+                                           const EvalOptions& options, Context& context) {
+  const TranslationData data = open_translation_data(model, options.data, options.windows, context);
   std::vector<TaskScores> all;
-  for (auto& evaluation : evaluate_translations(
-           models, models.front(), data, {options.beam, options.batch, options.seed}, context)) {
+  for (auto& evaluation :
+       evaluate_translations(models, models.front(), data,
+                             {options.beam, options.batch, seed_of(options)}, context)) {
     all.push_back(std::move(evaluation.scores));
   }
   return all;
@@ -38,11 +43,11 @@ std::vector<TaskScores> score_translations(const SourceModel& model,
 
 std::vector<TaskScores> score_images(const SourceModel& model,
                                      const std::vector<LoadedModel*>& models,
-                                     const ScoreOptions& options, Context& context) {
-  const ClassificationData data = open_classification_data(model, options.data, options.samples);
+                                     const EvalOptions& options, Context& context) {
+  const ClassificationData data = open_classification_data(model, options.data, options.windows);
   std::vector<TaskScores> all;
   for (auto& evaluation : evaluate_classifications(models, models.front(), data, options.batch,
-                                                   options.seed, context)) {
+                                                   seed_of(options), context)) {
     all.push_back(std::move(evaluation.scores));
   }
   return all;
@@ -52,7 +57,7 @@ std::vector<TaskScores> score_images(const SourceModel& model,
 
 std::vector<TaskScores> score_models(const SourceModel& model,
                                      const std::vector<LoadedModel*>& models,
-                                     const ScoreOptions& options, Context& context) {
+                                     const EvalOptions& options, Context& context) {
   switch (task_kind(models.front()->config)) {
     case TaskKind::kTranslation:
       return score_translations(model, models, options, context);
