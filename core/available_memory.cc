@@ -1,5 +1,7 @@
 #include "core/available_memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <fstream>
@@ -27,11 +29,13 @@ std::optional<uint64_t> number(std::string_view text) {
 }
 
 // The number behind `name` at the start of a line.
-std::optional<uint64_t> field(const std::string& text, const std::string& name) {
-  const std::string lines = "\n" + text;
-  const size_t at = lines.find("\n" + name);
-  return at == std::string::npos ? std::nullopt
-                                 : number(std::string_view(lines).substr(at + 1 + name.size()));
+std::optional<uint64_t> field(std::string_view text, std::string_view name) {
+  for (;;) {
+    if (text.starts_with(name)) return number(text.substr(name.size()));
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) return std::nullopt;
+    text.remove_prefix(end + 1);
+  }
 }
 
 struct Hierarchy {
@@ -72,7 +76,7 @@ uint64_t available_memory(const fs::path& root) {
   for (std::string line; std::getline(groups, line);) {
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = fmt::format(",{},", line.substr(first + 1, second - first - 1));
     const fs::path path = line.substr(second + 1);
     if (controllers.find(",memory,") != std::string::npos) {
       least = least_left(root, kVersion1, path, least);
