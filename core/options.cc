@@ -178,7 +178,8 @@ std::vector<std::string> to_arguments(const Options& options, const Options& def
 std::string shell_line(const std::vector<std::string>& arguments) {
   std::string line;
   for (const std::string& argument : arguments) {
-    line += (line.empty() ? "" : " ") + shell_quoted(argument);
+    if (!line.empty()) line += ' ';
+    line += shell_quoted(argument);
   }
   return line;
 }
