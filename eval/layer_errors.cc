@@ -32,7 +32,7 @@ class Comparer : public SiteObserver {
     if (!differs(site)) return;
     Executor& executor = *other_.executor;
     const at::Tensor x = input_.to(executor.options().compute).contiguous();
-    const at::Tensor quantized = executor.linear(site, executor.quantize_input(site, x));
+    const at::Tensor quantized = executor.linear(site, executor.quantize_input(site, x), {});
     Squares& sum = sums_[static_cast<size_t>(site)];
     sum.error += squared_norm(quantized.to(at::kFloat) - y.to(at::kFloat));
     sum.value += squared_norm(y);

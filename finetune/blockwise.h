@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+#include "calib/block_walk.h"
 #include "finetune/sampled_task.h"
 #include "finetune/trainer.h"
 
@@ -25,8 +26,9 @@ struct BlockwiseSetup {
   std::function<std::vector<Parameter>(int block)> leaves;
   const SampledTask* task = nullptr;
   ProcessGroup* process_group = nullptr;
-  std::filesystem::path folder;  ///< for what passes between blocks, and for tuned blocks
-  double enough = 0;             ///< mean KL up to which nothing is tuned
+  std::filesystem::path folder;  ///< for tuned blocks, and for hidden states that go to disk
+  MemoryBudget budget;           ///< of hidden states, of student and teacher together
+  double min_kl = 0;             ///< nothing is tuned unless the mean KL is above this
 };
 
 struct BlockwiseResult {
@@ -35,8 +37,8 @@ struct BlockwiseResult {
 };
 
 /// options.steps and --warmup count for each block. Inputs are those that the blocks before, tuned
-/// already, leave. Called again after a kill it goes on behind the last whole block. A block that
-/// got no better keeps its values.
+/// already, leave. Called again after a kill it goes on behind the last whole block; batches whose
+/// hidden states were in memory run up to there again. A block that got no better keeps its values.
 BlockwiseResult tune_blockwise(const BlockwiseSetup& setup, const TrainerOptions& options,
                                Context& context);
 

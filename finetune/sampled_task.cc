@@ -20,18 +20,16 @@ std::vector<int64_t> lengths_of(const Samples& samples, int64_t count) {
 
 void TrainingData::visit_data(OptionVisitor& v) {
   v.field("data",
-          "what to train on: FILE, text:FILE, jsonl:FILE; parallel:SRC,TGT, gettext:LANG; idx:DIR, "
-          "images:DIR; of octet finetune also self:N (windows that the float model writes itself)",
+          "data to train on: FILE, text:FILE or jsonl:FILE; parallel:SRC,TGT or gettext:LANG; "
+          "idx:DIR or images:DIR; for octet finetune also self:N (N windows that the float model "
+          "generates)",
           data);
-  v.field("eval-data", "what to judge by, not trained on", eval_data);
-  v.field("length", "tokens in a window of text, or at most in a sentence", length);
+  v.field("eval-data", "held-out data for evaluation during training", eval_data);
+  v.field("length", "tokens in a text window, or the most tokens in a sentence", length);
   v.field("batch", "samples in a batch", batch);
-  v.field("batch-tokens", "padded tokens in a batch, in place of --batch; 0: as --batch says",
-          batch_tokens);
-  v.field("augment",
-          "how images to train on are changed: crop, flip, erase, joined by commas, or none",
-          augment);
-  v.field("eval-samples", "samples of --eval-data that are scored, 0 for all", eval_samples);
+  v.field("batch-tokens", "padded tokens in a batch; replaces --batch unless 0", batch_tokens);
+  v.field("augment", "augmentation of training images: none, or any of crop,flip,erase", augment);
+  v.field("eval-samples", "samples of --eval-data to evaluate on, 0 for all", eval_samples);
 }
 
 BatchOptions TrainingData::limits(uint64_t seed) const {

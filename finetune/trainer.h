@@ -10,7 +10,7 @@
 #include "core/options.h"
 #include "finetune/losses.h"
 #include "finetune/optimizer.h"
-#include "finetune/process_group.h"
+#include "models/run/process_group.h"
 
 namespace octet {
 

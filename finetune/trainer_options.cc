@@ -41,31 +41,38 @@ void check_trainer(const TrainerOptions& options) {
 
 void TrainerOptions::visit(OptionVisitor& v) {
   v.field("steps", "optimizer steps", steps);
-  v.field("accumulate", "batches a step", accumulate);
+  v.field("accumulate", "batches whose gradients are accumulated in a step", accumulate);
   v.field("loss", "ce (cross-entropy), kl (divergence from the float model) or both", loss);
-  v.field("label-smoothing", "share of a target spread over all classes, for ce", label_smoothing);
-  v.field("lr", "highest learning rate", lr);
-  v.field("scale-lr", "the same for learned scales", scale_lr);
-  v.field("warmup", "steps over which the rate rises", warmup);
-  v.field("schedule", "behind the warm-up: cosine (to a tenth), inverse-sqrt or constant",
+  v.field("label-smoothing", "cross-entropy: probability spread evenly over all classes",
+          label_smoothing);
+  v.field("lr", "peak learning rate", lr);
+  v.field("scale-lr", "peak learning rate of learned scales", scale_lr);
+  v.field("warmup", "steps over which the learning rate rises linearly", warmup);
+  v.field("schedule",
+          "learning rate after the warm-up: cosine (to a tenth of the peak), inverse-sqrt or "
+          "constant",
           schedule);
-  v.field("beta1", "of AdamW: of the mean of gradients", beta1);
-  v.field("beta2", "of AdamW: of the mean of their squares", beta2);
-  v.field("weight-decay", "of matrices, a step and unit of rate", weight_decay);
-  v.field("clip", "largest norm of all gradients together, 0 for any", clip);
-  v.field("ema",
-          "decay of a running mean of the weights, which is judged and kept in their place; 0 for "
-          "none",
-          ema);
-  v.field("precision", "of matrix products: float32 or bfloat16 (leaves stay float32)", precision);
-  v.field("checkpointing", "keep only what passes between blocks, run them again backwards",
+  v.field("beta1", "AdamW: decay of the running mean of the gradients", beta1);
+  v.field("beta2", "AdamW: decay of the running mean of the squared gradients", beta2);
+  v.field("weight-decay", "AdamW: weight decay, applied only to weight matrices", weight_decay);
+  v.field("clip", "largest norm of all gradients together, 0 for no clipping", clip);
+  v.field(
+      "ema",
+      "decay of a moving average of the weights, which is evaluated and kept instead of them; 0 "
+      "for none",
+      ema);
+  v.field("precision", "dtype of matrix products: float32 or bfloat16; parameters stay in float32",
+          precision);
+  v.field("checkpointing",
+          "save memory: keep only the inputs of the blocks and recompute the rest in the backward "
+          "pass",
           checkpointing);
   v.field("eval-every", "steps between evaluations", eval_every);
-  v.field("save-every", "steps between saved states", save_every);
-  v.field("patience", "stop after this many evaluations without a better one, 0 for never",
+  v.field("save-every", "steps between saved states, from which training resumes", save_every);
+  v.field("patience", "stop after this many evaluations without improvement, 0 for never",
           patience);
-  v.field("seed", "of samples and dropout", seed);
-  v.field("deterministic", "refuse operations whose bits vary from run to run", deterministic);
+  v.field("seed", "seed for the order of samples and for dropout", seed);
+  v.field("deterministic", "refuse operations whose results vary from run to run", deterministic);
 }
 
 OptimizerOptions optimizer_options(const TrainerOptions& options) {

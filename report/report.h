@@ -13,7 +13,7 @@
 #include "eval/statistics.h"
 #include "eval/task_scores.h"
 #include "finetune/trainer.h"
-#include "models/data/samples.h"
+#include "models/architectures/registry.h"
 
 namespace octet {
 

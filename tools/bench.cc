@@ -74,7 +74,7 @@ std::vector<int64_t> row_counts(const std::vector<std::string>& given) {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), value);
     if (error != std::errc() || end != one.data() + one.size() || value < 1 || value > 1 << 20) {
-      throw UsageError(fmt::format("--rows {}", one), "1 to 1048576", "give one number a flag");
+      throw UsageError(fmt::format("--rows {}", one), "1 to 1048576", "give one number per flag");
     }
     rows.push_back(value);
   }
@@ -85,7 +85,7 @@ class BenchCommand : public Command {
  public:
   std::string name() const override { return "bench"; }
   std::string summary() const override {
-    return "speed of several models at their task, taking turns";
+    return "compare the speed of models at their task, running them in turns";
   }
   std::vector<std::string> examples() const override {
     return {"octet bench model-fp16 model-w8a8 --prefill 512 --decode 64",

@@ -3,10 +3,10 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "models/activation_kind.h"
 #include "models/run/linear.h"
 
 namespace octet {
@@ -14,12 +14,8 @@ namespace octet {
 /// All sizes but the last.
 std::vector<int64_t> leading_sizes(const at::Tensor& x);
 
-enum class ActivationKind { kSilu, kGelu, kGeluTanh, kRelu };
-/// By the name in a config.json; none for those that octet does not run.
-std::optional<ActivationKind> activation_kind(std::string_view act);
-
 /// value [..., K] in the format wanted. keep: also keep the float value. input_scale: float32 [1]
-/// for kInt8Tensor. Convention: kernels/cpu/rows/quantize.h.
+/// for a format per tensor. Convention: kernels/cpu/rows/quantize.h.
 Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale,
                      bool keep);
 
@@ -27,13 +23,11 @@ Activation to_format(const at::Tensor& value, Format format, const at::Tensor& i
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps);
-/// Whether activate() knows it.
-bool is_activation(std::string_view act);
 /// act(gate) * up or act(x); differentiable ops. Error for an unknown activation.
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act);
 
 /// Fused CPU float32 producers (no gradients, contiguous input): same bits as float op then
-/// to_format.
+/// to_format. Codes other than I8 are made by just these two steps.
 Activation fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, Format format,
                           const at::Tensor& input_scale);
 Activation fused_silu_mul(const at::Tensor& gate_up, int64_t k, Format format,

@@ -1,9 +1,11 @@
-// The only way to weights. A fold is a source over a source, so it streams.
+// What an Executor reads. Of float models it is an adaptor over their TensorSource.
 #pragma once
 #include <ATen/core/Tensor.h>
 
 #include <memory>
 #include <string>
+
+#include "models/format.h"
 
 namespace octet {
 
@@ -11,12 +13,12 @@ namespace octet {
 /// directory only, integer codes with their scale.
 struct Weight {
   at::Tensor dense;
-  at::Tensor q;            ///< int8 codes [n, k]
-  at::Tensor scale;        ///< float [n, 1]: real = scale * q
-  at::Tensor input_scale;  ///< float [1]: static activation scale, or undefined
-  int bits = 0;            ///< of q
-  int64_t group = 0;       ///< 0: one scale an output channel
-  bool dynamic = false;    ///< activations are quantized per token
+  at::Tensor q;                ///< codes [n, k]: int8
+  at::Tensor scale;            ///< float [n, 1]: real = scale * q
+  at::Tensor input_scale;      ///< float [1]: static activation scale, or undefined
+  Dtype element = Dtype::kI8;  ///< of q
+  int64_t group = 0;           ///< 0: one scale an output channel
+  Format input;                ///< of what the weight is multiplied with
   bool quantized() const { return q.defined(); }
 };
 

@@ -20,7 +20,7 @@ Topology topology(bool tied = true) {
   ModelConfig c;
   c.hidden = 64, c.intermediate = 160, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_dim = 16;
   c.vocab = 96, c.tied = tied;
-  return llama_topology(c);
+  return Llama(c).topology();
 }
 
 PlanRules rules(const std::string& scheme) {
@@ -46,8 +46,8 @@ std::string error_of(const PlanRules& rules) {
 
 TEST(Schemes, GroupsAreMultiplesOfEight) {
   const Scheme scheme = parse_scheme("w4a16-g64");
-  EXPECT_EQ(scheme.weight_bits, 4);
-  EXPECT_EQ(scheme.group, 64);
+  EXPECT_EQ(scheme.weight.element, Dtype::kI4);
+  EXPECT_EQ(scheme.weight.group, 64);
   for (const char* bad : {"w4a16-g", "w4a16-g0", "w4a16-g12", "w4a16-g-8", "w4a16-g064",
                           "w4a16-g64x", "w4a16", "w4a16-g99999999999999999999", "int8"}) {
     EXPECT_THROW(parse_scheme(bad), UsageError) << bad;
@@ -133,12 +133,12 @@ TEST(QuantizationConfig, NamesEveryLayerOnceAndTellsTheFormats) {
 
 TEST(QuantizationConfig, ListsModulesThatTransformers5RenamesTwice) {
   ModelConfig config;
-  config.architecture = kVit;
+  config.architecture = "ViTForImageClassification";
   config.hidden = 16, config.intermediate = 32, config.layers = 1,
   config.heads = config.kv_heads = 2;
   config.vocab = 3;
   config.image = ImageConfig{1, 8, 8, 4, 4, {"a", "b", "c"}};
-  PlanRules r = default_rules(kVit, "w8a16");
+  PlanRules r = default_rules(config.architecture, "w8a16");
   r.ignore = {R"(.*\.0\.output\.dense)"};
   const auto q = nlohmann::json::parse(quantized_config(
       "{}", plan_modules(make_model(config)->topology(), r)))["quantization_config"];

@@ -14,6 +14,8 @@
 #include "core/hash.h"
 #include "core/io/input_file.h"
 #include "core/random.h"
+#include "models/torch_dtype.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "quant/qparams.h"
 
@@ -46,8 +48,8 @@ Tensors model_tensors() {
 }
 
 std::vector<StreamItem> model_items() {
-  const cpu::WeightQuantOptions eight{8, 0, false, cpu::FloatType::kF16};
-  const cpu::WeightQuantOptions four{4, 64, true, cpu::FloatType::kF16};
+  const WeightCoding eight{Dtype::kI8, 0, false, Dtype::kF16};
+  const WeightCoding four{Dtype::kI4, 64, true, Dtype::kF16};
   const std::string shape("\0\2\0\0\0\0\0\0\200\2\0\0\0\0\0\0", 16);
   return {{"embed.weight", "embed.weight", Action::kCopy, {}, {}},
           {"a.weight", "a", Action::kCodes, eight, {}},
@@ -132,16 +134,16 @@ class StreamWriter : public testing::Test {
 
 TEST_F(StreamWriter, WritesWhatTheTensorFunctionsGive) {
   write(out());
-  const Checkpoint made(out());
+  CheckpointTensors made(out());
   const Tensors tensors = model_tensors();
   for (const char* kept : {"embed.weight", "empty", "ids", "norm.weight"}) {
     EXPECT_TRUE(at::equal(read_tensor(made, kept), tensors.at(kept))) << kept;
   }
-  const QuantizedWeight a = quantize_weight(tensors.at("a.weight"), {}, at::kHalf);
+  const QuantizedWeight a = quantize_weight(tensors.at("a.weight"), {});
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight"), a.q));
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight_scale"), a.scale));
-  const QuantizedWeight c = quantize_weight(tensors.at("c.weight"), {}, at::kHalf);
-  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_qweight(c.q, 8)));
+  const QuantizedWeight c = quantize_weight(tensors.at("c.weight"), {});
+  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_qweight(c.q, Dtype::kI8)));
   EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_scale"), c.scale));
   EXPECT_TRUE(at::equal(read_tensor(made, "b.weight_shape"), at::tensor({512, 640}, at::kLong)));
   EXPECT_EQ(made.info("b.weight_packed").shape, (std::vector<int64_t>{512, 80}));
@@ -185,12 +187,13 @@ TEST_F(StreamWriter, CutsLargeModelsIntoShardsWithAnIndex) {
   EXPECT_TRUE(fs::exists(folder_ / "shards" / "model-00001-of-00003.safetensors"));
   EXPECT_FALSE(fs::exists(folder_ / "shards" / "model.safetensors"));
   EXPECT_EQ(result.files.at("embed.weight"), "model-00001-of-00003.safetensors");
-  const Checkpoint shards(folder_ / "shards"), whole(out());
+  CheckpointTensors shards(folder_ / "shards"), whole(out());
   ASSERT_EQ(shards.tensors().size(), whole.tensors().size());
   uint64_t total = 0;
-  for (const auto& [name, location] : whole.tensors()) {
-    EXPECT_TRUE(at::equal(read_tensor(shards, name), read_tensor(whole, name))) << name;
-    total += byte_count(location.entry.info);
+  for (const TensorInfo& info : whole.tensors()) {
+    EXPECT_TRUE(at::equal(read_tensor(shards, info.name), read_tensor(whole, info.name)))
+        << info.name;
+    total += byte_count(info);
   }
   const auto index =
       nlohmann::json::parse(read_file(folder_ / "shards" / "model.safetensors.index.json"));
@@ -325,10 +328,10 @@ TEST_F(StreamWriter, ADiskThatFillsUpIsSurvived) {
   EXPECT_EQ(weights(folder_ / "disk"), weights(out()));
 }
 
-TEST_F(StreamWriter, LoadedTensorsGiveTheBitsOfAFile) {
+TEST_F(StreamWriter, MemoryTensorsGiveTheBitsOfAFile) {
   write(out());
   CheckpointTensors file(model());
-  LoadedTensors loaded(std::make_shared<MapSource>(model_tensors()), file.tensors());
+  MemoryTensors loaded(model_tensors());
   write(folder_ / "loaded", loaded);
   EXPECT_EQ(weights(folder_ / "loaded"), weights(out()));
 }

@@ -90,7 +90,7 @@ int bench_kernels(const std::string& name, const std::vector<int64_t>& rows, int
   const std::vector<KernelCase> cases = kernel_cases(name, rows, context);
   Progress progress(context.log, "kernels", static_cast<int64_t>(cases.size()));
   for (const KernelCase& what : cases) {
-    context.stop.check("start it again");
+    context.stop.check("run the same command again");
     timings.push_back(to_json(time_kernel(what, rounds), card));
     progress.advance();
   }
