@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/context.h"
-#include "core/options.h"
 #include "datasets/text.h"
+#include "eval/eval_options.h"
 #include "eval/statistics.h"
 #include "models/data/samples.h"
 #include "quant/load_model.h"
@@ -17,13 +17,6 @@
 namespace octet {
 
 class SourceModel;
-
-struct EvalOptions : Options {
-  std::string model, data, reference;
-  int64_t length = 1024, windows = 0, batch = 0, beam = 4, seed = 0;
-  std::string dtype = "float32";
-  void visit(OptionVisitor& v) override;
-};
 
 /// What one model did over the samples.
 struct Evaluation {

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/data/samples.h"
+#include "quant/load_model.h"
+
 namespace octet {
 namespace {
 

@@ -9,15 +9,9 @@
 #include "calib/block_walk.h"
 #include "finetune/sampled_task.h"
 #include "finetune/trainer.h"
+#include "finetune/training.h"
 
 namespace octet {
-
-/// Squared error of a block's output against the float block's, as a share of the latter's square,
-/// on the evaluation samples.
-struct BlockResult {
-  int block = 0;
-  double before = 0, after = 0;
-};
 
 /// Executors of one model with nothing loaded: blocks are loaded and released one by one. Leaves
 /// are chosen among those of what is loaded.

@@ -8,10 +8,12 @@
 
 #include "core/error.h"
 #include "eval/memory.h"
+#include "finetune/blockwise.h"
 #include "finetune/memory_plan.h"
 #include "finetune/stage.h"
 #include "finetune/student.h"
 #include "finetune/trained_tensors.h"
+#include "finetune/trainer.h"
 #include "models/architectures/registry.h"
 #include "models/run/device.h"
 #include "models/source_model.h"

@@ -1,11 +1,13 @@
 // The stages `octet finetune` and `octet train`.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "finetune/blockwise.h"
-#include "finetune/sampled_task.h"
-#include "finetune/trainer.h"
+#include "core/context.h"
+#include "finetune/training.h"
+#include "models/run/process_group_options.h"
 #include "quant/quantize.h"
 
 namespace octet {

@@ -18,32 +18,6 @@ std::vector<int64_t> lengths_of(const Samples& samples, int64_t count) {
 
 }  // namespace
 
-void TrainingData::visit_data(OptionVisitor& v) {
-  v.field("data",
-          "data to train on: FILE, text:FILE or jsonl:FILE; parallel:SRC,TGT or gettext:LANG; "
-          "idx:DIR or images:DIR; for octet finetune also self:N (N windows that the float model "
-          "generates)",
-          data);
-  v.field("eval-data", "held-out data for evaluation during training", eval_data);
-  v.field("length", "tokens in a text window, or the most tokens in a sentence", length);
-  v.field("batch", "samples in a batch", batch);
-  v.field("batch-tokens", "padded tokens in a batch; replaces --batch unless 0", batch_tokens);
-  v.field("augment", "augmentation of training images: none, or any of crop,flip,erase", augment);
-  v.field("eval-samples", "samples of --eval-data to evaluate on, 0 for all", eval_samples);
-}
-
-BatchOptions TrainingData::limits(uint64_t seed) const {
-  BatchOptions limits;
-  limits.seed = seed;
-  (batch_tokens > 0 ? limits.max_tokens : limits.max_samples) =
-      batch_tokens > 0 ? batch_tokens : batch;
-  return limits;
-}
-
-int64_t TrainingData::largest_batch() const {
-  return batch_tokens > 0 ? batch_tokens : batch * length;
-}
-
 SampledTask::SampledTask(std::unique_ptr<Samples> train, std::unique_ptr<Samples> eval,
                          const BatchOptions& limits, int64_t eval_samples,
                          const Augmentation& augmentation)

@@ -6,6 +6,7 @@
 #include "core/context.h"
 #include "finetune/finetune.h"
 #include "finetune/losses.h"
+#include "finetune/optimizer.h"
 #include "finetune/stage.h"
 #include "quant/quantize_job.h"
 

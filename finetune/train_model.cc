@@ -13,6 +13,7 @@
 #include "finetune/self_text.h"
 #include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
+#include "finetune/trainer.h"
 #include "models/architectures/registry.h"
 #include "models/parse_dtype.h"
 #include "models/run/device.h"

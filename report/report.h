@@ -12,7 +12,7 @@
 #include "eval/layer_errors.h"
 #include "eval/statistics.h"
 #include "eval/task_scores.h"
-#include "finetune/trainer.h"
+#include "finetune/training.h"
 #include "models/architectures/registry.h"
 
 namespace octet {

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/run/device.h"
+#include "models/run/hardware.h"
 #include "report/table.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/bench_json.h"
@@ -105,13 +105,12 @@ class BenchCommand : public Command {
     if (common.json) {
       nlohmann::json runs = nlohmann::json::array();
       for (const BenchResult& result : results) runs.push_back(to_json(result));
-      fmt::print(
-          "{}\n",
-          nlohmann::json{{"prefill", options_.prefill},
-                         {"decode", options_.decode},
-                         {"hardware", hardware_line(open_device(context.device), context.threads)},
-                         {"runs", runs}}
-              .dump());
+      fmt::print("{}\n",
+                 nlohmann::json{{"prefill", options_.prefill},
+                                {"decode", options_.decode},
+                                {"hardware", hardware_line(context.device, context.threads)},
+                                {"runs", runs}}
+                     .dump());
       return 0;
     }
     fmt::print("{}\n", table_of(results).text());
@@ -119,7 +118,7 @@ class BenchCommand : public Command {
       fmt::print("{} {}: {} {}; {} {}\n", r.model, r.scheme, rates(r)[0].title,
                  ratios(results, r, 0), rates(r)[1].title, ratios(results, r, 1));
     }
-    fmt::print("{}\n", hardware_line(open_device(context.device), context.threads));
+    fmt::print("{}\n", hardware_line(context.device, context.threads));
     return 0;
   }
 

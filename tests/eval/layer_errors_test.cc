@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core/log.h"
+#include "models/data/samples.h"
+#include "quant/load_model.h"
 #include "tests/models/toys.h"
 
 namespace octet {

@@ -14,6 +14,8 @@
 #include "core/json.h"
 #include "eval/evaluate.h"
 #include "eval/score.h"
+#include "finetune/trainer.h"
+#include "models/run/model.h"
 #include "models/source_model.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/linears/fake_quant.h"

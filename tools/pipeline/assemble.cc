@@ -9,7 +9,8 @@
 
 #include "core/json.h"
 #include "core/version.h"
-#include "models/run/device.h"
+#include "models/run/hardware.h"
+#include "models/run/model.h"
 #include "models/source_model.h"
 #include "quant/quantize_job.h"
 #include "tools/command.h"
@@ -119,7 +120,7 @@ Report assemble_report(const SourceModel& model, const RunOptions& options, Task
   Report report;
   fill_head(model, options, context, report);
   report.task = task;
-  report.hardware = hardware_line(open_device(context.device), context.threads);
+  report.hardware = hardware_line(context.device, context.threads);
   fill_layers(model, options, stages, context, report);
   const json scores = stages.result("eval"), speeds = stages.result("bench"),
              layers = stages.result("layers");

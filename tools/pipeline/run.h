@@ -4,7 +4,7 @@
 #include <string>
 
 #include "calib/calibrate.h"
-#include "eval/evaluate.h"
+#include "eval/eval_options.h"
 #include "finetune/finetune.h"
 #include "quant/quantize.h"
 #include "tools/bench/bench.h"

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "core/context.h"
-#include "eval/evaluate.h"
+#include "eval/eval_options.h"
 #include "eval/task_scores.h"
-#include "quant/load_model.h"
 
 namespace octet {
+
+struct LoadedModel;
+class SourceModel;
 
 /// Every model of `models`, the first of which is the reference, by the task of its
 /// architecture. Tokenizer or preprocessing of `model` read the data.

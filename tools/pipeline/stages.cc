@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "eval/layer_errors.h"
 #include "models/data/open_samples.h"
+#include "quant/load_model.h"
 #include "quant/quantize_job.h"
 #include "tools/bench/bench_json.h"
 #include "tools/pipeline/score_models.h"

@@ -1,9 +1,10 @@
+#include "finetune/training.h"
+
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "finetune/trainer.h"
 
 namespace octet {
 namespace {
@@ -15,6 +16,32 @@ nlohmann::json point_json(const CurvePoint& p, bool training) {
 }
 
 }  // namespace
+
+void TrainingData::visit_data(OptionVisitor& v) {
+  v.field("data",
+          "data to train on: FILE, text:FILE or jsonl:FILE; parallel:SRC,TGT or gettext:LANG; "
+          "idx:DIR or images:DIR; for octet finetune also self:N (N windows that the float model "
+          "generates)",
+          data);
+  v.field("eval-data", "held-out data for evaluation during training", eval_data);
+  v.field("length", "tokens in a text window, or the most tokens in a sentence", length);
+  v.field("batch", "samples in a batch", batch);
+  v.field("batch-tokens", "padded tokens in a batch; replaces --batch unless 0", batch_tokens);
+  v.field("augment", "augmentation of training images: none, or any of crop,flip,erase", augment);
+  v.field("eval-samples", "samples of --eval-data to evaluate on, 0 for all", eval_samples);
+}
+
+BatchOptions TrainingData::limits(uint64_t seed) const {
+  BatchOptions limits;
+  limits.seed = seed;
+  (batch_tokens > 0 ? limits.max_tokens : limits.max_samples) =
+      batch_tokens > 0 ? batch_tokens : batch;
+  return limits;
+}
+
+int64_t TrainingData::largest_batch() const {
+  return batch_tokens > 0 ? batch_tokens : batch * length;
+}
 
 void check_trainer(const TrainerOptions& options) {
   const bool good = options.steps >= 0 && options.accumulate >= 1 && options.eval_every >= 1 &&
@@ -73,23 +100,6 @@ void TrainerOptions::visit(OptionVisitor& v) {
           patience);
   v.field("seed", "seed for the order of samples and for dropout", seed);
   v.field("deterministic", "refuse operations whose results vary from run to run", deterministic);
-}
-
-OptimizerOptions optimizer_options(const TrainerOptions& options) {
-  OptimizerOptions made;
-  made.lr = options.lr, made.scale_lr = options.scale_lr, made.warmup = options.warmup;
-  made.schedule = options.schedule, made.weight_decay = options.weight_decay;
-  made.beta1 = options.beta1, made.beta2 = options.beta2;
-  made.clip = options.clip;
-  return made;
-}
-
-CurvePoint mean_of(const LossSums& sums, int64_t step) {
-  const auto tokens = static_cast<double>(std::max<int64_t>(1, sums.tokens));
-  CurvePoint point;
-  point.step = step;
-  point.loss = sums.loss / tokens, point.nll = sums.nll / tokens, point.kl = sums.kl / tokens;
-  return point;
 }
 
 nlohmann::json to_json(const TrainResult& result) {
