@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/containers/dtype.h"
+#include "core/containers/tensor_info.h"
 
 namespace octet {
 

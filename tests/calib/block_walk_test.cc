@@ -38,7 +38,7 @@ MemoryBudget budget(const std::string& placement, uint64_t unit) {
   return {placement == "host" ? kAll : 0, placement == "device" ? kAll : 0};
 }
 
-class Walked : public testing::TestWithParam<std::tuple<std::string, std::string>> {
+class Walked : public ::testing::TestWithParam<std::tuple<std::string, std::string>> {
  protected:
   void SetUp() override { device_ = device_under_test(std::get<1>(GetParam())); }
   Subject subject() const { return Subject(std::get<0>(GetParam())); }
@@ -219,14 +219,16 @@ TEST_P(Walked, SidesGoInLockstep) {
   EXPECT_EQ(blocks, s.model->topology().blocks);
 }
 
-std::string subject_name(const testing::TestParamInfo<Walked::ParamType>& info) {
+std::string subject_name(const ::testing::TestParamInfo<Walked::ParamType>& info) {
   return std::get<0>(info.param);
 }
 INSTANTIATE_TEST_SUITE_P(Cpu, Walked,
-                         testing::Combine(testing::ValuesIn(kSubjects), testing::Values("cpu")),
+                         ::testing::Combine(::testing::ValuesIn(kSubjects),
+                                            ::testing::Values("cpu")),
                          subject_name);
 INSTANTIATE_TEST_SUITE_P(Gpu, Walked,
-                         testing::Combine(testing::ValuesIn(kSubjects), testing::Values("cuda")),
+                         ::testing::Combine(::testing::ValuesIn(kSubjects),
+                                            ::testing::Values("cuda")),
                          subject_name);
 
 TEST(BlockWalk, StopsBetweenUnits) {

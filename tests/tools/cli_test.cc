@@ -98,10 +98,11 @@ TEST_F(ToyRun, KilledCalibrationGoesOnWithTheSameBits) {
                            " --samples 60 --length 64 --unit 1 --threads 1";
   json_of(base + " --out " + path("whole.h5"));
   // Hidden states in memory, on disk, and about half of them on either.
-  for (const std::string memory : {"-1", "0", "0.0003"}) {
+  for (const std::string memory : {"", "0", "0.0003"}) {
     SCOPED_TRACE(memory);
     const std::string out = path("killed" + memory + ".h5");
-    const std::string command = base + " --hidden-memory " + memory + " --out " + out;
+    const std::string command =
+        base + (memory.empty() ? "" : " --hidden-memory " + memory) + " --out " + out;
     int kills = 0;
     for (int i = 0; i < 40 && !fs::exists(out); ++i) {
       const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) + " " +
