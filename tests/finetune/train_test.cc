@@ -108,13 +108,8 @@ TEST(Train, TwoProcessesAreOneWithTwiceTheBatch) {
   const std::string port = free_port();
   const auto command = [&](int rank) {
     return "RANK=" + std::to_string(rank) +
-<<<<<<< HEAD
-           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + port + " " OCTET_BINARY " train " +
-           text.arguments() + "--threads 1 --batch 4 --out " + two;
-=======
-           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) + " " +
-           octet_binary() + " train " + text.arguments() + "--threads 1 --batch 4 --out " + two;
->>>>>>> main
+           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + port + " " + octet_binary() +
+           " train " + text.arguments() + "--threads 1 --batch 4 --out " + two;
   };
   const Output both = shell("( " + command(1) + " & " + command(0) + "; wait $! )");
   ASSERT_EQ(both.code, 0) << both.text;
@@ -137,20 +132,11 @@ TEST(TrainOracle, TorchrunStartsProcessesThatFindEachOther) {
   const Output alone =
       octet_cli("train " + text.arguments() + "--batch 4 --accumulate 2 --out " + one);
   ASSERT_EQ(alone.code, 0) << alone.text;
-<<<<<<< HEAD
-  const Output both = shell(OCTET_PYTHON
-                            " -m torch.distributed.run --no-python --nproc-per-node 2 "
-                            "--master-port " +
-                            free_port() + " " OCTET_BINARY " train " + text.arguments() +
-                            "--threads 1 --batch 4 --out " + two);
-=======
-  const int port = 20000 + static_cast<int>((getpid() + 7) % 20000);
   const Output both = shell(python_binary() +
                             " -m torch.distributed.run --no-python --nproc-per-node 2 "
                             "--master-port " +
-                            std::to_string(port) + " " + octet_binary() + " train " +
-                            text.arguments() + "--threads 1 --batch 4 --out " + two);
->>>>>>> main
+                            free_port() + " " + octet_binary() + " train " + text.arguments() +
+                            "--threads 1 --batch 4 --out " + two);
   ASSERT_EQ(both.code, 0) << both.text;
   const nlohmann::json a = text.curve("one"), b = text.curve("two");
   const double expected = a["train"][11]["loss"], got = b["train"][11]["loss"];
