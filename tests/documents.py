@@ -2,7 +2,6 @@
 import fnmatch
 import pathlib
 import re
-import subprocess
 import sys
 
 GENERATED = "docs/cli.md"
@@ -14,12 +13,12 @@ COMMAND = re.compile(r"(?:^|[\s`/(;|])octet ((?:calib )?[a-z]+) ([^;|`]*)")
 TEST = re.compile(r"(?:--gtest_filter=|ctest -R )'?\*?([A-Z]\w+)|\b([A-Z]\w+)\.([A-Z]\w+)(?:/\w+)?`|\(([A-Z]\w+Oracle)\b")
 
 
-def tracked(root):
-    """Files and folders of the repository; new files that are not ignored count."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    files = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.split("\n")
-    present = {name for name in files if name and (root / name).exists()}
-    return present | {str(parent) for name in present for parent in pathlib.Path(name).parents}
+def source_tree(root):
+    """Files and folders of the tree, without what is built or downloaded into it."""
+    left_out = {".git", ".deps", "demo"}
+    tops = [top for top in root.iterdir() if top.name not in left_out and not top.name.startswith("build")]
+    paths = [path for top in tops for path in [top, *top.rglob("*")] if "__pycache__" not in path.parts]
+    return {str(path.relative_to(root)) for path in paths}
 
 
 def tests(root):
@@ -83,7 +82,7 @@ def wrong_flags(text, known):
 
 
 def problems(root):
-    names, known_tests, known_options = tracked(root), tests(root), options(root)
+    names, known_tests, known_options = source_tree(root), tests(root), options(root)
     scripts = "".join(path.read_text() for path in (root / "scripts").rglob("*") if path.is_file())
     flags = set().union(*known_options.values(), re.findall(r"--[a-z][\w-]*", scripts))
     pages = [name for name in names if name.endswith(".md") and name != GENERATED]
