@@ -1,6 +1,7 @@
 #include "calib/calibrate.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
 #include <charconv>

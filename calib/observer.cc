@@ -7,9 +7,7 @@
 #include <cmath>
 
 #include "core/error.h"
-#ifdef OCTET_HAS_CUDA
 #include "models/run/cuda.h"
-#endif
 
 namespace octet {
 namespace {
@@ -23,7 +21,6 @@ void add_cpu(SiteStatistics& to, const at::Tensor& x, const std::string& site) {
   to.add(wide.data_ptr<float>(), wide.size(0), wide.size(1), site);
 }
 
-#ifdef OCTET_HAS_CUDA
 // The kernels count on the device in bins that already hold the batch's maximum; one copy back a
 // batch.
 void add_cuda(SiteStatistics& to, const at::Tensor& given, const std::string& site) {
@@ -54,7 +51,6 @@ void add_cuda(SiteStatistics& to, const at::Tensor& given, const std::string& si
   to.values.add_counts({counted, Histogram::kBins}, counted[Histogram::kBins]);
   to.tokens.add(tokens.data_ptr<float>(), rows);
 }
-#endif
 
 float absmax_of(const at::Tensor& y) {
   if (y.numel() == 0) return 0;
@@ -80,9 +76,7 @@ CalibrationObserver::Observed CalibrationObserver::find(Id site) {
 void CalibrationObserver::on_input(Id site, const at::Tensor& x) {
   const auto [name, statistics] = find(site);
   if (statistics == nullptr) return;
-#ifdef OCTET_HAS_CUDA
   if (x.is_cuda()) return add_cuda(*statistics, x, *name);
-#endif
   add_cpu(*statistics, x, *name);
 }
 

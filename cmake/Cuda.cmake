@@ -20,6 +20,15 @@ else()
   set(OCTET_HAS_CUDA OFF)
 endif()
 
+# Sources of kernels/ that this build leaves out: those that need the CUDA headers, or the stubs that stand in for them.
+file(GLOB_RECURSE OCTET_KERNELS_LEFT_OUT CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/kernels
+  ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cc)
+if(OCTET_HAS_CUDA)
+  set(OCTET_KERNELS_LEFT_OUT cuda/stubs.cc)
+else()
+  list(REMOVE_ITEM OCTET_KERNELS_LEFT_OUT cuda/stubs.cc)
+endif()
+
 function(octet_kernels_cuda)
   if(NOT OCTET_HAS_CUDA)
     return()

@@ -12,6 +12,12 @@ foreach(header octet_test_pch octet_plain_test_pch)
 endforeach()
 foreach(room ${OCTET_ROOMS})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${room}/*.cc)
+  # Tests of the CUDA kernels, or of what stands in for them (kernels/cuda/stubs.cc).
+  if(OCTET_HAS_CUDA)
+    list(FILTER sources EXCLUDE REGEX "/tests/kernels/stubs_test.cc$")
+  else()
+    list(FILTER sources EXCLUDE REGEX "/tests/kernels/cuda_[a-z_0-9]*test.cc$")
+  endif()
   octet_split_by_torch("${sources}" with without)
   add_executable(test_${room} ${with})
   set(defines OCTET_SOURCE_DIR="${CMAKE_SOURCE_DIR}" OCTET_PYTHON="${OCTET_PYTHON}"

@@ -23,6 +23,7 @@ target_link_options(octet_torch INTERFACE -Wl,--disable-new-dtags
 function(octet_torch_header target header)
   file(WRITE ${CMAKE_BINARY_DIR}/${target}.cc "// Carrier of a shared precompiled header.\n")
   add_library(${target} OBJECT ${CMAKE_BINARY_DIR}/${target}.cc)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${target} PUBLIC octet_torch fmt::fmt nlohmann_json::nlohmann_json OpenMP::OpenMP_CXX)
   target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/${header})
   octet_header_checksum(${target} ${header})

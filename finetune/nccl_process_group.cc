@@ -8,14 +8,11 @@
 
 #include "core/error.h"
 #include "finetune/bucket_process_group.h"
-#ifdef OCTET_HAS_CUDA
 #include "models/run/cuda.h"
-#endif
 
 namespace octet {
 namespace {
 
-#ifdef OCTET_HAS_CUDA
 // The part of NCCL's C interface that is used (stable since 2.0). No header is needed to build, and
 // no library to start.
 struct UniqueId {
@@ -107,17 +104,11 @@ class NcclProcessGroup : public BucketProcessGroup {
   Nccl nccl_;
   Communicator communicator_ = nullptr;
 };
-#endif
 
 }  // namespace
 
 std::unique_ptr<ProcessGroup> nccl_process_group(const ProcessGroupOptions& options) {
-#ifdef OCTET_HAS_CUDA
   return std::make_unique<NcclProcessGroup>(options);
-#else
-  throw Error(fmt::format("{} processes on GPUs", options.size), "a build with CUDA",
-              "use --device cpu");
-#endif
 }
 
 }  // namespace octet

@@ -111,8 +111,8 @@ class Run {
   }
 
   uint64_t batch_number(int64_t step, size_t i) const {
-    const auto process_group = static_cast<uint64_t>(setup_.process_group->size());
-    return (static_cast<uint64_t>(step * options_.accumulate) + i) * world +
+    const auto ranks = static_cast<uint64_t>(setup_.process_group->size());
+    return (static_cast<uint64_t>(step * options_.accumulate) + i) * ranks +
            static_cast<uint64_t>(setup_.process_group->rank());
   }
 

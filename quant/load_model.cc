@@ -6,9 +6,7 @@
 #include <set>
 
 #include "core/error.h"
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/autotuner.h"
-#endif
 #include "models/open.h"
 #include "models/run/device.h"
 #include "quant/formats/compressed_tensors/quantized_source.h"
@@ -83,9 +81,7 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
     execution.keep_stored_tables = device.is_cpu();
     loaded.scheme = stored_scheme(loaded.model->topology(), *source);
     LinearContext context{execution.compute, device, loaded.counters, nullptr};
-#ifdef OCTET_HAS_CUDA
     if (device.is_cuda()) context.gemm = std::make_shared<cuda::GemmAutotuner>(options.gemm_file);
-#endif
     loaded.executor = std::make_unique<Executor>(loaded.model->topology(), source,
                                                  stored_factory(source, context), execution);
   }

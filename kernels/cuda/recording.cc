@@ -1,26 +1,17 @@
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/recording.h"
 
-#include <string>
-
-#include "core/error.h"
+#include "kernels/cuda/check.h"
 
 namespace octet::cuda {
 
-void check_cuda(cudaError_t status, const char* what) {
-  if (status == cudaSuccess) return;
-  throw Error(std::string(what) + ": " + cudaGetErrorString(status), "a working CUDA device",
-              "check the device with nvidia-smi, or run with --device cpu");
-}
-
-Recording::Recording(void* stream, const std::function<void()>& record)
-    : stream_(static_cast<cudaStream_t>(stream)) {
-  check_cuda(cudaStreamSynchronize(stream_), "a kernel");
+Recording::Recording(void* stream, const std::function<void()>& record) : stream_(stream) {
+  const auto on = static_cast<cudaStream_t>(stream);
+  check_cuda(cudaStreamSynchronize(on), "a kernel");
   cudaGraph_t graph{};
-  check_cuda(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal),
+  check_cuda(cudaStreamBeginCapture(on, cudaStreamCaptureModeThreadLocal),
              "cudaStreamBeginCapture");
   record();
-  check_cuda(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
+  check_cuda(cudaStreamEndCapture(on, &graph), "cudaStreamEndCapture");
   const cudaError_t status = cudaGraphInstantiate(&graph_, graph, 0);
   cudaGraphDestroy(graph);
   check_cuda(status, "cudaGraphInstantiate");
@@ -35,9 +26,10 @@ Recording::~Recording() {
 }
 
 double Recording::microseconds() const {
-  check_cuda(cudaEventRecord(begin_, stream_), "cudaEventRecord");
-  check_cuda(cudaGraphLaunch(graph_, stream_), "cudaGraphLaunch");
-  check_cuda(cudaEventRecord(end_, stream_), "cudaEventRecord");
+  const auto on = static_cast<cudaStream_t>(stream_);
+  check_cuda(cudaEventRecord(begin_, on), "cudaEventRecord");
+  check_cuda(cudaGraphLaunch(graph_, on), "cudaGraphLaunch");
+  check_cuda(cudaEventRecord(end_, on), "cudaEventRecord");
   check_cuda(cudaEventSynchronize(end_), "a kernel");
   float ms = 0;
   check_cuda(cudaEventElapsedTime(&ms, begin_, end_), "cudaEventElapsedTime");
@@ -45,4 +37,3 @@ double Recording::microseconds() const {
 }
 
 }  // namespace octet::cuda
-#endif

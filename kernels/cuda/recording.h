@@ -1,13 +1,11 @@
 // Kernels recorded once as a CUDA graph, and the time of its replay.
 #pragma once
-#include <cuda_runtime_api.h>
-
 #include <functional>
 
-namespace octet::cuda {
+struct CUgraphExec_st;  // what cudaGraphExec_t and cudaEvent_t point to
+struct CUevent_st;
 
-/// Throws octet::Error where `status` is none of success.
-void check_cuda(cudaError_t status, const char* what);
+namespace octet::cuda {
 
 /// What `record` puts on `stream`, as one launch. The stream is not the default one, which cannot
 /// be captured; `record` neither allocates nor waits: it has run once before.
@@ -21,9 +19,9 @@ class Recording {
   double microseconds() const;
 
  private:
-  cudaStream_t stream_;
-  cudaGraphExec_t graph_{};
-  cudaEvent_t begin_{}, end_{};
+  void* stream_;  // cudaStream_t
+  CUgraphExec_st* graph_ = nullptr;
+  CUevent_st *begin_ = nullptr, *end_ = nullptr;
 };
 
 }  // namespace octet::cuda

@@ -7,9 +7,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/rows/quantize.h"
-#ifdef OCTET_HAS_CUDA
 #include "models/run/cuda.h"
-#endif
 
 namespace octet {
 namespace {
@@ -57,10 +55,8 @@ Activation to_format(const at::Tensor& value, Format format, const at::Tensor& i
   Activation out = quantized_like(flat, rows, k, format, input_scale, leading_sizes(value));
   if (keep) out.value = value;
   if (flat.is_cuda()) {
-#ifdef OCTET_HAS_CUDA
     cuda_quantize(flat, format, out);
     return out;
-#endif
   }
   const at::Tensor f32 = flat.to(at::kFloat);
   quantize_cpu(f32.data_ptr<float>(), rows, k, format, out);

@@ -1,4 +1,3 @@
-#ifdef OCTET_HAS_CUDA
 #include "models/run/cuda.h"
 
 #include <ATen/ATen.h>
@@ -133,4 +132,3 @@ void cuda_quantize(const at::Tensor& x, Format format, Activation& out) {
 }
 
 }  // namespace octet
-#endif

@@ -10,12 +10,16 @@
 
 #include "core/error.h"
 #include "kernels/cpu/features.h"
+#include "kernels/cuda/built.h"
 
 namespace octet {
 namespace {
 
 void load_cuda() {
-#ifdef OCTET_HAS_CUDA
+  if (!cuda::is_built()) {
+    throw Error("a build without CUDA", "a build with nvcc",
+                "use --device cpu, or build where nvcc is found");
+  }
   // No hasCUDA() before this: torch keeps the answer it gives first, and without the library that
   // is no.
   if (dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL) == nullptr) {
@@ -27,10 +31,6 @@ void load_cuda() {
   if (!at::globalContext().hasCUDA()) {
     throw Error("no usable CUDA device", "a GPU with a driver for CUDA 13", "use --device cpu");
   }
-#else
-  throw Error("a build without CUDA", "a build with nvcc",
-              "use --device cpu, or build where nvcc is found");
-#endif
 }
 
 std::string cpu_model() {

@@ -1,15 +1,14 @@
 #include "models/run/executor.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <fmt/ranges.h>
 
 #include <set>
 
 #include "core/error.h"
 #include "models/run/activation.h"
-#ifdef OCTET_HAS_CUDA
 #include "models/run/cuda.h"
-#endif
 
 namespace octet {
 
@@ -127,16 +126,10 @@ bool Executor::fuse(Id site, const at::Tensor& x) const {
 }
 
 bool Executor::fuse_on_gpu(Id site, const at::Tensor& x) const {
-#ifdef OCTET_HAS_CUDA
   return !training_ && !(at::GradMode::is_enabled() && x.requires_grad()) && has_cuda_kernel(x) &&
          (site < 0 || observer_ == nullptr);
-#else
-  (void)site, (void)x;
-  return false;
-#endif
 }
 
-#ifdef OCTET_HAS_CUDA
 namespace {
 /// Whether x + delta is of x's type and shape, and delta one that kernels read.
 bool adds_into(const at::Tensor& x, const at::Tensor& delta) {
@@ -144,7 +137,6 @@ bool adds_into(const at::Tensor& x, const at::Tensor& delta) {
          at::result_type(x, delta) == x.scalar_type();
 }
 }  // namespace
-#endif
 
 at::Tensor Executor::real_rows(const at::Tensor& x) const {
   const at::Tensor flat = x.detach().reshape({-1, x.size(-1)});
@@ -179,14 +171,12 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
         fused_layer_norm(x, delta, weights.weight, weights.bias, info.eps, format, scale);
     return {out.value, std::move(out)};
   }
-#ifdef OCTET_HAS_CUDA
   if (fuse_on_gpu(info.reader, x) && x.scalar_type() == weights.weight.scalar_type() &&
       (!delta.defined() || adds_into(x, delta))) {
     CudaNormed made = cuda_norm({x, delta, weights.weight, weights.bias, info.eps, format, scale,
                                  info.post || info.reader < 0 || keep_value(info.reader)});
     return {info.post ? made.out.value : made.sum, std::move(made.out)};
   }
-#endif
   const at::Tensor sum = delta.defined() ? x + delta : x;
   if (info.rms && !info.post && fuse(info.reader, sum)) {
     return {sum, fused_rms_norm(sum, weights.weight, info.eps, format, scale)};
@@ -224,11 +214,9 @@ Activation Executor::gate(Id site, const at::Tensor& gate_up, std::string_view a
                  : fused_activation(gate_up, act, format, scale);
   };
   Linear& linear = *linears_[site];
-#ifdef OCTET_HAS_CUDA
   if (fuse_on_gpu(site, gate_up) && is_activation(act)) {
     return cuda_gate(gate_up, k, act, linear);
   }
-#endif
   if (has_kernel && fuse(site, gate_up)) return fused(linear.wants(), linear.input_scale());
   const at::Tensor value =
       has_kernel && fuse(-1, gate_up) ? fused(Format::kFloat, {}).value : activate(gate_up, k, act);

@@ -4,10 +4,8 @@
 
 #include "kernels/cpu/rows/fake_quant.h"
 #include "kernels/cpu/weights/quantize_weights.h"
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/rows/fake_quant.h"
 #include "models/run/cuda.h"
-#endif
 
 namespace octet {
 namespace {
@@ -32,7 +30,6 @@ at::Tensor dequantize_on_cpu(const at::Tensor& q, const at::Tensor& scale) {
   return out;
 }
 
-#ifdef OCTET_HAS_CUDA
 // Codes again from the value and the scale that gave them: one pass, and q may be dropped.
 at::Tensor coded_on_gpu(const at::Tensor& x, const at::Tensor& scale, at::ScalarType dtype) {
   at::Tensor out = at::empty(x.sizes(), x.options().dtype(dtype));
@@ -46,7 +43,6 @@ at::Tensor coded_on_gpu(const at::Tensor& x, const at::Tensor& scale, at::Scalar
   }
   return out;
 }
-#endif
 
 }  // namespace
 
@@ -57,7 +53,6 @@ void round_trip(const at::Tensor& weight, const Scheme& scheme, const at::Tensor
     values = values.to(compute);
     return;
   }
-#ifdef OCTET_HAS_CUDA
   values = at::empty(weight.sizes(), weight.options().dtype(compute));
   inside = at::empty(weight.sizes(), weight.options().dtype(at::kByte));
   const at::Tensor master = weight.contiguous(), scales = scale.contiguous();
@@ -65,16 +60,13 @@ void round_trip(const at::Tensor& weight, const Scheme& scheme, const at::Tensor
                            weight.size(0), weight.size(1), scale.size(1), scheme.weight_bits,
                            cuda_type(compute), values.data_ptr(), inside.data_ptr<uint8_t>(),
                            current_cuda_stream());
-#endif
 }
 
 at::Tensor coded_input(const at::Tensor& x, const at::Tensor& q, const at::Tensor& scale,
                        at::ScalarType dtype) {
   if (!q.defined()) return x.to(dtype);
   if (q.is_cpu() && dtype == at::kFloat) return dequantize_on_cpu(q, scale);
-#ifdef OCTET_HAS_CUDA
   if (x.defined() && has_cuda_kernel(x)) return coded_on_gpu(x, scale, dtype);
-#endif
   return at::mul(q, scale.size(0) == q.size(0) ? scale.unsqueeze(1) : scale).to(dtype);
 }
 
@@ -84,7 +76,6 @@ at::Tensor mask_weights(const at::Tensor& gradient, const at::Tensor& inside) {
     cpu::mask_gradient(inside.const_data_ptr<uint8_t>(), masked.numel(), masked.data_ptr<float>());
     return masked;
   }
-#ifdef OCTET_HAS_CUDA
   if (has_cuda_kernel(gradient)) {
     at::Tensor masked = gradient.scalar_type() == at::kFloat
                             ? gradient
@@ -94,7 +85,6 @@ at::Tensor mask_weights(const at::Tensor& gradient, const at::Tensor& inside) {
                         masked.data_ptr<float>(), current_cuda_stream());
     return masked;
   }
-#endif
   return gradient.to(at::kFloat) * inside;
 }
 
@@ -106,13 +96,11 @@ at::Tensor mask_inputs(const at::Tensor& gradient, const at::Tensor& x, double l
                      gradient.data_ptr<float>());
     return gradient;
   }
-#ifdef OCTET_HAS_CUDA
   if (plain && has_cuda_kernel(x)) {
     cuda::mask_beyond(x.const_data_ptr(), cuda_type(x), static_cast<float>(limit), x.numel(),
                       gradient.data_ptr(), current_cuda_stream());
     return gradient;
   }
-#endif
   return at::hardtanh_backward(gradient, x, -limit, limit);
 }
 

@@ -7,11 +7,9 @@
 
 #include "core/error.h"
 #include "kernels/cpu/gemm/f16_gemm.h"
-#include "quant/linears/linear_shapes.h"
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/small_m.h"
 #include "models/run/cuda.h"
-#endif
+#include "quant/linears/linear_shapes.h"
 
 namespace octet {
 namespace {
@@ -119,7 +117,6 @@ at::Tensor WeightOnlyLinear::forward(const Activation& input) {
   const at::Tensor x = token_rows(input.value);
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
   at::Tensor y;
-#ifdef OCTET_HAS_CUDA
   if (x.size(0) <= cuda::kSmallMMost) {
     y = at::empty({x.size(0), n_}, x.options());
     cuda::w8a16_small_m(x.data_ptr(), q_.data_ptr<int8_t>(), scale_.data_ptr<float>(),
@@ -132,7 +129,6 @@ at::Tensor WeightOnlyLinear::forward(const Activation& input) {
     };
     y = tiled_linear(x, n_, bias_, *context_.counters, tile);
   }
-#endif
   return unflatten(y, input.leading);
 }
 
@@ -167,8 +163,7 @@ GroupedWeightOnlyLinear::GroupedWeightOnlyLinear(const QuantizedSite& codes, Lin
   scale_ = codes.scale.to(context_.device);
 }
 
-void GroupedWeightOnlyLinear::pack_for_gpu([[maybe_unused]] const QuantizedSite& codes) {
-#ifdef OCTET_HAS_CUDA
+void GroupedWeightOnlyLinear::pack_for_gpu(const QuantizedSite& codes) {
   const at::Tensor scale = codes.scale.to(context_.device), q = codes.q.to(context_.device);
   const bool exact = at::equal(scale.to(context_.compute).to(at::kFloat), scale);
   const auto options = scale.options();
@@ -177,26 +172,21 @@ void GroupedWeightOnlyLinear::pack_for_gpu([[maybe_unused]] const QuantizedSite&
                      options.dtype(exact ? context_.compute : at::kFloat));
   cuda::pack_w4(q.data_ptr<int8_t>(), scale.data_ptr<float>(), n_, k_, group_, cuda_type(scale_),
                 q_.data_ptr<uint8_t>(), scale_.data_ptr(), current_cuda_stream());
-#endif
 }
 
 at::Tensor GroupedWeightOnlyLinear::small_m(const at::Tensor& x) const {
   at::Tensor y = at::empty({x.size(0), n_}, x.options());
-#ifdef OCTET_HAS_CUDA
   cuda::w4a16_small_m(x.data_ptr(), q_.data_ptr<uint8_t>(), scale_.data_ptr(), cuda_type(scale_),
                       group_, bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(x), x.size(0),
                       n_, k_, y.data_ptr(), current_cuda_stream(), true);
-#endif
   return y;
 }
 
 void GroupedWeightOnlyLinear::dequantize(int64_t row, int64_t rows, at::Tensor& out) const {
-#ifdef OCTET_HAS_CUDA
   if (bits_ == 4 && !context_.device.is_cpu()) {
     return cuda::unpack_w4(q_.data_ptr<uint8_t>(), scale_.data_ptr(), cuda_type(scale_), group_,
                            row, rows, k_, cuda_type(out), out.data_ptr(), current_cuda_stream());
   }
-#endif
   at::Tensor codes = q_.narrow(0, row, rows);
   if (bits_ == 4) {
     codes = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1);
@@ -211,11 +201,9 @@ at::Tensor GroupedWeightOnlyLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
-#ifdef OCTET_HAS_CUDA
   if (bits_ == 4 && !x.is_cpu() && x.size(0) <= cuda::kSmallMMost) {
     return unflatten(small_m(x), input.leading);
   }
-#endif
   const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) {
     dequantize(row, rows, out);
   };

@@ -1,12 +1,9 @@
 #include <ATen/ATen.h>
 
-#include "core/error.h"
-#include "quant/linears/linear_shapes.h"
-#include "quant/linears/linears.h"
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/autotuner.h"
 #include "models/run/cuda.h"
-#endif
+#include "quant/linears/linear_shapes.h"
+#include "quant/linears/linears.h"
 
 namespace octet {
 namespace {
@@ -32,9 +29,7 @@ W8A8Linear::W8A8Linear(const QuantizedSite& codes, LinearContext context)
   if (context_.device.is_cpu()) {
     packed_.emplace(codes.q.data_ptr<int8_t>(), n_, k_);
   } else {
-#ifdef OCTET_HAS_CUDA
     if (!context_.gemm) context_.gemm = std::make_shared<cuda::GemmAutotuner>();
-#endif
     q_ = pad_to_16(codes.q).to(context_.device);
     padded_scale_ = at::constant_pad_nd(scale_, {0, q_.size(0) - n_});
     if (bias_.defined()) {
@@ -56,7 +51,6 @@ at::Tensor W8A8Linear::forward(const Activation& input) {
 }
 
 at::Tensor W8A8Linear::forward_cuda(const Activation& input, int64_t rows) {
-#ifdef OCTET_HAS_CUDA
   const int64_t missing = q_.size(1) - k_;
   const at::Tensor x = missing > 0 ? at::constant_pad_nd(input.q, {0, missing}) : input.q;
   at::Tensor y = at::empty({rows, q_.size(0)}, x.options().dtype(context_.compute));
@@ -71,14 +65,9 @@ at::Tensor W8A8Linear::forward_cuda(const Activation& input, int64_t rows) {
   gemm.m = rows, gemm.n = q_.size(0), gemm.k = q_.size(1);
   if (!context_.gemm->run(gemm, true, current_cuda_stream())) return forward_cublas(x, input);
   return q_.size(0) == n_ ? y : y.narrow(1, 0, n_).contiguous();
-#else
-  (void)input, (void)rows;
-  throw Error("a GPU tensor", "a build with CUDA", "configure with nvcc on the PATH");
-#endif
 }
 
 at::Tensor W8A8Linear::forward_cublas(const at::Tensor& q, const Activation& input) {
-#ifdef OCTET_HAS_CUDA
   // cuBLASLt's INT8 GEMM behind at::_int_mm wants more than 16 rows and multiples of 8 columns.
   const int64_t rows = q.size(0), padded = std::max<int64_t>(32, (rows + 7) / 8 * 8);
   const at::Tensor sums = at::_int_mm(at::constant_pad_nd(q, {0, 0, 0, padded - rows}), q_.t());
@@ -88,10 +77,6 @@ at::Tensor W8A8Linear::forward_cublas(const at::Tensor& q, const Activation& inp
                    bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(y), y.data_ptr(),
                    current_cuda_stream());
   return y;
-#else
-  (void)q, (void)input;
-  return {};
-#endif
 }
 
 void W8A8Linear::warm_up(int64_t rows) {

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "tests/calib/reference.h"
+#include "tests/environment.h"
 
 namespace octet {
 namespace {
@@ -147,8 +148,8 @@ TEST(RangeOracle, AgreesWithThePublishedAlgorithms) {
   write_case(out, of(spiky));
   write_case(out, of({0.5f, 0.25f, 1.0f}));
   out.close();
-  const std::string command = fmt::format("{} {}/tests/calib/range_oracle.py {}", OCTET_PYTHON,
-                                          OCTET_SOURCE_DIR, path.string());
+  const std::string command = fmt::format("{} {}/tests/calib/range_oracle.py {}",
+                                          test::python_binary(), test::source_dir(), path.string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

@@ -14,6 +14,7 @@
 #include "core/containers/hdf5.h"
 #include "core/error.h"
 #include "tests/calib/reference.h"
+#include "tests/environment.h"
 
 namespace octet {
 namespace {
@@ -207,8 +208,8 @@ TEST(StoreOracle, H5pyReadsAndRecomputes) {
   }
   raw.close();
   const std::string command =
-      fmt::format("{} {}/tests/calib/store_oracle.py {} {}", OCTET_PYTHON, OCTET_SOURCE_DIR,
-                  (folder / "a.h5").string(), (folder / "x.f32").string());
+      fmt::format("{} {}/tests/calib/store_oracle.py {} {}", test::python_binary(),
+                  test::source_dir(), (folder / "a.h5").string(), (folder / "x.f32").string());
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
 

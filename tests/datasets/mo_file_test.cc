@@ -2,6 +2,7 @@
 
 #include "tests/core/support.h"
 #include "tests/datasets/mo_builder.h"
+#include "tests/environment.h"
 
 namespace octet {
 
@@ -139,8 +140,8 @@ TEST_F(MoFileOracle, PythonReadsTheSame) {
         "import gettext,sys;c=gettext.GNUTranslations(open(sys.argv[1],'rb'))._catalog;"
         "sys.stdout.reconfigure(encoding='utf-8');"
         "print(''.join(f'{k}\\t{v}\\n' for k,v in sorted(c.items()) if k),end='')";
-    FILE* pipe =
-        ::popen((OCTET_PYTHON " -c \"" + script + "\" " + (dir / "a.mo").string()).c_str(), "r");
+    FILE* pipe = ::popen(
+        (test::python_binary() + " -c \"" + script + "\" " + (dir / "a.mo").string()).c_str(), "r");
     ASSERT_NE(pipe, nullptr);
     std::string got;
     for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) got += static_cast<char>(c);

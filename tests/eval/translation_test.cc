@@ -1,5 +1,6 @@
 #include "eval/translation.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/evaluate.h"
+#include "tests/environment.h"
 #include "tests/finetune/scene.h"
 
 namespace octet::test {
@@ -67,7 +68,8 @@ TEST(Blockwise, GoesOnBehindTheLastWholeBlockWithTheSameBits) {
   const pid_t child = fork();
   if (child == 0) {
     execl("/bin/sh", "sh", "-c",
-          ("exec " OCTET_BINARY " " + command(scene, killed) + " --quiet >/dev/null 2>&1").c_str(),
+          ("exec " + octet_binary() + " " + command(scene, killed) + " --quiet >/dev/null 2>&1")
+              .c_str(),
           nullptr);
     _exit(127);
   }

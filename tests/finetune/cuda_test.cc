@@ -1,8 +1,7 @@
 // Fine-tuning on a GPU: the scores it starts with are the CPU's, and they get better.
 #include <gtest/gtest.h>
 
-#include "core/error.h"
-#include "models/run/device.h"
+#include "tests/device.h"
 #include "tests/finetune/scene.h"
 
 namespace octet::test {
@@ -17,19 +16,12 @@ void PrintTo(const GpuCase& c, std::ostream* out) {
   *out << c.scheme << " in " << c.precision;
 }
 
-bool has_gpu() {
-  try {
-    open_device("cuda");
-    return true;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
-class FinetuneGpu : public ::testing::TestWithParam<GpuCase> {};
+class FinetuneGpu : public ::testing::TestWithParam<GpuCase> {
+ protected:
+  void SetUp() override { device_under_test("cuda"); }
+};
 
 TEST_P(FinetuneGpu, StartsWhereTheCpuDoesAndLearns) {
-  if (!has_gpu()) GTEST_SKIP() << "no CUDA device";
   Scene scene;
   FinetuneOptions options = scene.options(GetParam().scheme, "cpu");
   options.trainer.steps = 0;

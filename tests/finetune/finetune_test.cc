@@ -1,6 +1,7 @@
 // `octet finetune` on a tiny Llama: KL on unseen text falls, and what training saw is deployed.
 #include "finetune/finetune.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/linears/fake_quant.h"
 #include "quant/quantize_job.h"
+#include "tests/environment.h"
 #include "tests/finetune/scene.h"
 
 namespace octet::test {
@@ -203,10 +205,10 @@ TEST(Finetune, GoesOnAfterSigkillWithTheSameBits) {
   for (const int64_t target : {3, 11}) {
     const pid_t child = fork();
     if (child == 0) {
-      execl(
-          "/bin/sh", "sh", "-c",
-          ("exec " OCTET_BINARY " " + command(scene, killed) + " --quiet >/dev/null 2>&1").c_str(),
-          nullptr);
+      execl("/bin/sh", "sh", "-c",
+            ("exec " + octet_binary() + " " + command(scene, killed) + " --quiet >/dev/null 2>&1")
+                .c_str(),
+            nullptr);
       _exit(127);
     }
     for (int wait = 0; wait < 2000 && steps_done(state) < target; ++wait) {

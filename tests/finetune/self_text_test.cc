@@ -2,6 +2,7 @@
 #include "finetune/self_text.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -9,6 +9,7 @@
 #include "core/json.h"
 #include "eval/evaluate.h"
 #include "tests/core/support.h"
+#include "tests/environment.h"
 #include "tests/tools/support.h"
 #include "tests/tools/toy_directory.h"
 
@@ -87,8 +88,8 @@ TEST(Train, TwoProcessesAreOneWithTwiceTheBatch) {
   const int port = 20000 + static_cast<int>(getpid() % 20000);
   const auto command = [&](int rank) {
     return "RANK=" + std::to_string(rank) +
-           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) +
-           " " OCTET_BINARY " train " + text.arguments() + "--threads 1 --batch 4 --out " + two;
+           " WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=" + std::to_string(port) + " " +
+           octet_binary() + " train " + text.arguments() + "--threads 1 --batch 4 --out " + two;
   };
   const Output both = shell("( " + command(1) + " & " + command(0) + "; wait $! )");
   ASSERT_EQ(both.code, 0) << both.text;
@@ -112,11 +113,11 @@ TEST(TrainOracle, TorchrunStartsProcessesThatFindEachOther) {
       octet_cli("train " + text.arguments() + "--batch 4 --accumulate 2 --out " + one);
   ASSERT_EQ(alone.code, 0) << alone.text;
   const int port = 20000 + static_cast<int>((getpid() + 7) % 20000);
-  const Output both = shell(OCTET_PYTHON
+  const Output both = shell(python_binary() +
                             " -m torch.distributed.run --no-python --nproc-per-node 2 "
                             "--master-port " +
-                            std::to_string(port) + " " OCTET_BINARY " train " + text.arguments() +
-                            "--threads 1 --batch 4 --out " + two);
+                            std::to_string(port) + " " + octet_binary() + " train " +
+                            text.arguments() + "--threads 1 --batch 4 --out " + two);
   ASSERT_EQ(both.code, 0) << both.text;
   const nlohmann::json a = text.curve("one"), b = text.curve("two");
   const double expected = a["train"][11]["loss"], got = b["train"][11]["loss"];

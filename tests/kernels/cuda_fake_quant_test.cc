@@ -1,5 +1,4 @@
 // The passes of fake-quantization on the device against the naive references.
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/rows/fake_quant.h"
 
 #include <gtest/gtest.h>
@@ -152,4 +151,3 @@ TEST_P(FakeQuantGpu, NothingIsNothing) {
 
 }  // namespace
 }  // namespace octet::cuda
-#endif  // OCTET_HAS_CUDA

@@ -1,5 +1,4 @@
 // Every tile config of the INT8 GEMM, bit by bit, and the choice among them.
-#ifdef OCTET_HAS_CUDA
 #include <gtest/gtest.h>
 
 #include <cctype>
@@ -177,4 +176,3 @@ TEST_P(GemmGpu, NoRowsIsNothing) {
 
 }  // namespace
 }  // namespace octet::cuda
-#endif  // OCTET_HAS_CUDA

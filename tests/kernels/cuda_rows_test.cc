@@ -1,6 +1,5 @@
 // Norms and gates fused with quantization, against the naive references and against themselves in
 // steps: codes must be those of quantize_rows on the value written.
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/rows/row_kernels.h"
 
 #include <gtest/gtest.h>
@@ -284,4 +283,3 @@ TEST_P(RowsGpu, NoRowsIsNothing) {
 
 }  // namespace
 }  // namespace octet::cuda
-#endif  // OCTET_HAS_CUDA

@@ -1,5 +1,4 @@
 // The kernels for few rows against sums in double, in every element type.
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/small_m.h"
 
 #include <gtest/gtest.h>
@@ -312,4 +311,3 @@ TEST_P(SmallMGpu, Refuses) {
 
 }  // namespace
 }  // namespace octet::cuda
-#endif  // OCTET_HAS_CUDA

@@ -1,5 +1,4 @@
 // The CUDA kernels against the naive references, in every element type.
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/kernels.h"
 
 #include <gtest/gtest.h>
@@ -240,4 +239,3 @@ TEST_P(KernelsGpu, NoRowsIsNothing) {
 
 }  // namespace
 }  // namespace octet::cuda
-#endif  // OCTET_HAS_CUDA

@@ -13,6 +13,7 @@
 
 #include "core/random.h"
 #include "kernels/cuda/kernels.h"
+#include "tests/environment.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cuda {
@@ -123,7 +124,8 @@ class TypedGpu : public testing::TestWithParam<Type> {
  protected:
   void SetUp() override {
     int devices = 0;
-    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no GPU";
+    if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0)
+      test::without_gpu("no CUDA device");
   }
   static std::vector<uint8_t> room_for(int64_t count) {
     return std::vector<uint8_t>(static_cast<size_t>(count) * bytes_of(GetParam()));

@@ -10,6 +10,7 @@
 #include "models/architectures/families.h"
 #include "models/config.h"
 #include "models/run/model.h"
+#include "tests/environment.h"
 
 namespace octet::test {
 namespace {
@@ -18,7 +19,7 @@ using nlohmann::json;
 using testing::HasSubstr;
 
 json published(const std::string& name) {
-  return read_json(OCTET_SOURCE_DIR "/tests/data/configs/" + name + ".json");
+  return read_json(source_dir() + "/tests/data/configs/" + name + ".json");
 }
 
 const json& qwen() {

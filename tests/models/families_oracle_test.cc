@@ -1,6 +1,7 @@
 // Every family against transformers: checkpoints that it saved, both generations of config.json,
 // GGUF files named by the gguf package, and published parameter counts.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include "models/open.h"
 #include "models/run/model.h"
 #include "models/weights/weight_sources.h"
+#include "tests/environment.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -25,9 +27,8 @@ const fs::path& made() {
     fs::path path = fs::path(testing::TempDir()) / ("octet-families-" + std::to_string(getpid()));
     Folder() {
       fs::create_directories(path);
-      const Output output =
-          shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/families_oracle.py make " +
-                path.string());
+      const Output output = shell(python_binary() + " " + source_dir() +
+                                  "/tests/models/families_oracle.py make " + path.string());
       if (output.code != 0) throw std::runtime_error(output.text);
     }
     ~Folder() { fs::remove_all(path); }
@@ -143,7 +144,7 @@ TEST(FamiliesOracle, GgufIsTheSameModel) {
 TEST(PublishedConfigsOracle, ParameterCountsEqualTransformers) {
   std::map<std::string, int64_t> ours;
   std::string paths;
-  for (const auto& entry : fs::directory_iterator(OCTET_SOURCE_DIR "/tests/data/configs")) {
+  for (const auto& entry : fs::directory_iterator(source_dir() + "/tests/data/configs")) {
     const ModelConfig config = parse_config(read_json(entry.path()), entry.path());
     ours[entry.path().stem()] = parameter_count(make_model(config)->topology());
     paths.append(" ").append(entry.path());

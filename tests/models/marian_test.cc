@@ -1,5 +1,6 @@
 // Marian against transformers: logits, and the ids of every kind of search on 200 sentences.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -14,6 +15,7 @@
 #include "models/decoding/beam_search.h"
 #include "models/open.h"
 #include "models/weights/weight_sources.h"
+#include "tests/environment.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -27,8 +29,8 @@ const fs::path& made() {
     fs::path path = fs::path(testing::TempDir()) / ("octet-marian-" + std::to_string(getpid()));
     Folder() {
       fs::create_directories(path);
-      const Output output = shell(
-          OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/marian_oracle.py " + path.string());
+      const Output output = shell(python_binary() + " " + source_dir() +
+                                  "/tests/models/marian_oracle.py " + path.string());
       if (output.code != 0) throw std::runtime_error(output.text);
     }
     ~Folder() { fs::remove_all(path); }

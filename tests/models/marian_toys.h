@@ -12,6 +12,7 @@
 #include "core/json.h"
 #include "models/architectures/marian.h"
 #include "models/weights/weight_sources.h"
+#include "tests/environment.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -22,9 +23,8 @@ inline const std::filesystem::path& spm_toys() {
     std::filesystem::path path =
         std::filesystem::path(::testing::TempDir()) / ("octet-spm-" + std::to_string(getpid()));
     Folder() {
-      const Output output =
-          shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/text/marian_tokenizer_oracle.py " +
-                path.string());
+      const Output output = shell(python_binary() + " " + source_dir() +
+                                  "/tests/text/marian_tokenizer_oracle.py " + path.string());
       if (output.code != 0) throw std::runtime_error(output.text);
     }
     ~Folder() { std::filesystem::remove_all(path); }

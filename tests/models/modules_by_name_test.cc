@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "tests/environment.h"
+
 namespace octet::test {
 namespace {
 
@@ -192,7 +194,7 @@ TEST(ModulesByName, OddNamesAreKept) {
 }
 
 TEST(ModulesByName, EveryListedNameIsFoundAndDocumented) {
-  std::ifstream file(OCTET_SOURCE_DIR "/docs/models.md");
+  std::ifstream file(source_dir() + "/docs/models.md");
   std::stringstream page;
   page << file.rdbuf();
   Header h;

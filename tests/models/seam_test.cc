@@ -8,14 +8,35 @@
 #include <set>
 
 #include "models/run/hidden_spill.h"
+#include "tests/device.h"
 #include "tests/models/toys.h"
+
+#include <c10/core/GradMode.h>
 
 namespace octet::test {
 namespace {
 
-class Seam : public testing::TestWithParam<int> {
+Toy toy_at(size_t which, at::Device device, at::ScalarType compute) {
+  Toy toy = toys()[which];
+  toy.device = device, toy.compute = compute;
+  return toy;
+}
+
+class Seam : public testing::TestWithParam<std::tuple<std::string, size_t>> {
  protected:
-  Toy toy() const { return toys()[static_cast<size_t>(GetParam())]; }
+  void SetUp() override { device_ = device_under_test(std::get<0>(GetParam())); }
+  Toy toy() const { return toy_at(std::get<1>(GetParam()), device_, at::kFloat); }
+  // What float32 may differ by where a GPU adds in another order or fuses: each of about eight sums
+  // of at most 48 terms a block errs by half a unit a term.
+  double tolerance() const {
+    return device_.is_cpu() ? 1e-5 : 8.0 * toy().model->topology().blocks * 48 * 0x1p-24;
+  }
+  // A fused producer and the ops that stand in for it are the same bits on the CPU alone.
+  bool same(const at::Tensor& a, const at::Tensor& b) const {
+    return device_.is_cpu() ? at::equal(a, b) : at::allclose(a, b, tolerance(), tolerance());
+  }
+
+  at::Device device_ = at::kCPU;
 };
 
 TEST_P(Seam, BlockByBlockEqualsWholeBitForBit) {
@@ -24,7 +45,8 @@ TEST_P(Seam, BlockByBlockEqualsWholeBitForBit) {
   Executor whole = t.executor();
   const at::Tensor expected = forward(*t.model, whole, t.batch());
 
-  const std::filesystem::path folder = testing::TempDir() + "octet-spill-" + t.name;
+  const std::filesystem::path folder =
+      testing::TempDir() + "octet-spill-" + std::get<0>(GetParam()) + t.name;
   std::filesystem::create_directories(folder);
   const HiddenSpill spill(folder);
   Executor streamed = t.executor(false);
@@ -33,14 +55,14 @@ TEST_P(Seam, BlockByBlockEqualsWholeBitForBit) {
   streamed.release(kOutside);
   for (int block = 0; block < t.model->topology().blocks; ++block) {
     streamed.load(block);
-    Hidden hidden = spill.read(block, 0, at::kCPU);
+    Hidden hidden = spill.read(block, 0, device_);
     t.model->block(streamed, block, hidden, nullptr);
     spill.write(block + 1, 0, hidden);
     streamed.release(block);
     EXPECT_FALSE(streamed.loaded(block));
   }
   streamed.load(kOutside);
-  Hidden last = spill.read(t.model->topology().blocks, 0, at::kCPU);
+  Hidden last = spill.read(t.model->topology().blocks, 0, device_);
   EXPECT_TRUE(at::equal(t.model->end(streamed, last), expected));
   std::filesystem::remove_all(folder);
 }
@@ -60,7 +82,7 @@ TEST_P(Seam, CachedDecodingEqualsFullForward) {
     steps.push_back(forward(*t.model, executor, step, &state));
   }
   EXPECT_EQ(state.used, ids.size(1));
-  EXPECT_TRUE(at::allclose(at::cat(steps, 1), full, 1e-5, 1e-5));
+  EXPECT_TRUE(at::allclose(at::cat(steps, 1), full, tolerance(), tolerance()));
   // A prompt in one go and the rest one by one gives the same.
   State again = t.model->new_state(executor, 2, 16);
   if (!t.encoder_decoder) {
@@ -69,7 +91,7 @@ TEST_P(Seam, CachedDecodingEqualsFullForward) {
     forward(*t.model, executor, prompt, &again);
     prompt.ids = ids.narrow(1, 5, 4);
     EXPECT_TRUE(at::allclose(forward(*t.model, executor, prompt, &again), full.narrow(1, 5, 4),
-                             1e-5, 1e-5));
+                             tolerance(), tolerance()));
   }
 }
 
@@ -86,7 +108,7 @@ TEST_P(Seam, ObserverSeesEverySiteAndChangesNothing) {
   const at::Tensor plain = forward(*t.model, executor, t.batch());
   Recorder recorder;
   executor.observe(&recorder);
-  EXPECT_TRUE(at::equal(forward(*t.model, executor, t.batch()), plain));
+  EXPECT_TRUE(same(forward(*t.model, executor, t.batch()), plain));
   const auto& sites = t.model->topology().sites;
   ASSERT_EQ(recorder.inputs.size(), sites.size());
   for (size_t i = 0; i < sites.size(); ++i) {
@@ -103,8 +125,8 @@ TEST_P(Seam, ObserverSeesEverySiteAndChangesNothing) {
 // A scheme that exists only here: float weights, inputs rounded to INT8 per token.
 class RoundedInputLinear : public Linear {
  public:
-  RoundedInputLinear(const Site& site, WeightSource& source)
-      : weights_(load_dense(site, source, at::kFloat, at::kCPU)) {}
+  RoundedInputLinear(const Site& site, WeightSource& source, at::Device device)
+      : weights_(load_dense(site, source, at::kFloat, device)) {}
   Format wants() const override { return Format::kInt8Token; }
   at::Tensor forward(const Activation& input) override {
     std::vector<int64_t> sizes = input.leading;
@@ -128,7 +150,8 @@ TEST_P(Seam, AnotherSchemeOnOneSiteWorksBesideFloat) {
   const auto& sites = t.model->topology().sites;
   for (size_t i = 0; i < sites.size(); ++i) {
     Executor mixed = t.executor();
-    mixed.replace(static_cast<Id>(i), std::make_unique<RoundedInputLinear>(sites[i], *t.source));
+    mixed.replace(static_cast<Id>(i),
+                  std::make_unique<RoundedInputLinear>(sites[i], *t.source, device_));
     const at::Tensor out = forward(*t.model, mixed, t.batch());
     EXPECT_FALSE(at::equal(out, plain)) << sites[i].name;
     EXPECT_TRUE(at::allclose(out, plain, 0.1, 0.3)) << sites[i].name;
@@ -142,10 +165,8 @@ at::Tensor loss_of(const Toy& t, Executor& executor) {
 
 // A double-precision executor makes finite differences exact enough to judge gradients.
 TEST_P(Seam, GradientsEqualFiniteDifferences) {
-  const Toy t = toy();
-  Executor executor(t.model->topology(), t.source, float_factory(at::kDouble, at::kCPU),
-                    {at::kDouble, at::kCPU, false});
-  executor.load_all();
+  const Toy t = toy_at(std::get<1>(GetParam()), device_, at::kDouble);
+  Executor executor = t.executor();
   executor.train(true);
   at::manual_seed(0);
   auto parameters = executor.parameters();
@@ -210,9 +231,53 @@ TEST_P(Seam, ParametersAreNamedOnceInFixedOrder) {
   EXPECT_FALSE(names.contains("lm_head.weight")) << "a tied head is the table's leaf";
 }
 
-INSTANTIATE_TEST_SUITE_P(Toys, Seam, testing::Values(0, 1, 2), [](const auto& info) {
-  return toys()[static_cast<size_t>(info.param)].name;
-});
+const auto kEveryToy = testing::Values(size_t{0}, size_t{1}, size_t{2});
+const auto kToyName = [](const auto& info) { return toys()[std::get<1>(info.param)].name; };
+INSTANTIATE_TEST_SUITE_P(Cpu, Seam, testing::Combine(testing::Values("cpu"), kEveryToy), kToyName);
+INSTANTIATE_TEST_SUITE_P(Gpu, Seam, testing::Combine(testing::Values("cuda"), kEveryToy), kToyName);
+
+class SeamPrecision : public testing::TestWithParam<std::tuple<Place, size_t>> {
+ protected:
+  void SetUp() override { device_ = device_under_test(std::get<0>(GetParam()).device); }
+  at::Device device_ = at::kCPU;
+};
+
+TEST_P(SeamPrecision, AddsItsRoundingsAndNoMore) {
+  const at::NoGradGuard no_gradients;
+  const auto& [place, which] = GetParam();
+  const Toy wide = toy_at(which, at::kCPU, at::kFloat), t = toy_at(which, device_, place.compute);
+  Executor reference = wide.executor(), executor = t.executor();
+  const at::Tensor expected = forward(*wide.model, reference, wide.batch());
+  const at::Tensor got = forward(*t.model, executor, t.batch());
+  ASSERT_EQ(got.scalar_type(), place.compute);
+  ASSERT_EQ(got.device(), device_);
+  const double error =
+      (got.to(at::kCPU, at::kFloat) - expected).square().mean().sqrt().item<double>() /
+      expected.std().item<double>();
+  // Four weights and about twelve values of each block are rounded, and the blocks behind pass the
+  // errors on, some of them larger. Sums are float32's, whose own roundings count in float32 alone:
+  // at most 48 to a sum.
+  const double each = place.compute == at::kFloat ? 48 : 1;
+  EXPECT_LT(error, 4 * rounding_noise(place.compute, each * 16 * t.model->topology().blocks));
+  if (place.compute != at::kFloat) {
+    EXPECT_GT(error, 0.1 * unit_roundoff(place.compute)) << "another type was computed in";
+  }
+}
+
+const auto kPrecisionName = [](const auto& info) {
+  return name_of(std::get<0>(info.param)) + "_" + toys()[std::get<1>(info.param)].name;
+};
+INSTANTIATE_TEST_SUITE_P(Cpu, SeamPrecision,
+                         testing::Combine(testing::Values(Place{"cpu", at::kHalf},
+                                                          Place{"cpu", at::kBFloat16}),
+                                          kEveryToy),
+                         kPrecisionName);
+INSTANTIATE_TEST_SUITE_P(Gpu, SeamPrecision,
+                         testing::Combine(testing::Values(Place{"cuda", at::kFloat},
+                                                          Place{"cuda", at::kHalf},
+                                                          Place{"cuda", at::kBFloat16}),
+                                          kEveryToy),
+                         kPrecisionName);
 
 }  // namespace
 }  // namespace octet::test

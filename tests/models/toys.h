@@ -99,15 +99,16 @@ class ToyEncoderDecoder : public Model {
     return e.linear(head, e.quantize_input(head, h.x));
   }
 
-  State new_state(const Executor&, int64_t batch, int64_t capacity) const override {
+  State new_state(const Executor& e, int64_t batch, int64_t capacity) const override {
+    const auto options = at::TensorOptions(e.options().compute).device(e.options().device);
     State state;
     state.self.resize(topology_.blocks);
     state.cross.resize(topology_.blocks);
     for (KvCache& cache : state.self) {
-      cache = {at::zeros({batch, kHeads, capacity, kDim / kHeads}),
-               at::zeros({batch, kHeads, capacity, kDim / kHeads})};
+      cache = {at::zeros({batch, kHeads, capacity, kDim / kHeads}, options),
+               at::zeros({batch, kHeads, capacity, kDim / kHeads}, options)};
     }
-    state.length = at::zeros({1}, at::kLong);
+    state.length = at::zeros({1}, options.dtype(at::kLong));
     return state;
   }
 
@@ -172,10 +173,12 @@ struct Toy {
   std::shared_ptr<Model> model;
   std::shared_ptr<WeightSource> source;
   bool encoder_decoder;
+  at::Device device = at::kCPU;
+  at::ScalarType compute = at::kFloat;
 
-  Executor executor(bool load = true,
-                    LinearFactory factory = float_factory(at::kFloat, at::kCPU)) const {
-    Executor made(model->topology(), source, std::move(factory));
+  Executor executor(bool load = true) const {
+    Executor made(model->topology(), source, float_factory(compute, device),
+                  {compute, device, false});
     if (load) made.load_all();
     return made;
   }
@@ -186,6 +189,9 @@ struct Toy {
       made.target_ids = (at::arange(2 * 6).view({2, 6}) * 5 + 1) % 37;
       made.mask = at::ones({2, 9}, at::kBool);
       made.mask[1].narrow(0, 6, 3).fill_(false);
+    }
+    for (at::Tensor* tensor : {&made.ids, &made.target_ids, &made.mask}) {
+      if (tensor->defined()) *tensor = tensor->to(device);
     }
     return made;
   }

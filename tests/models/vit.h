@@ -10,6 +10,7 @@
 #include "core/containers/safetensors.h"
 #include "datasets/images/images.h"
 #include "models/weights/weight_sources.h"
+#include "tests/environment.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -36,8 +37,8 @@ class VitFolder {
       : path_(std::filesystem::path(testing::TempDir()) /
               ("octet-vit-" + command + "-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(path_);
-    const Output output = shell(OCTET_PYTHON " " OCTET_SOURCE_DIR "/tests/models/vit_oracle.py " +
-                                command + " " + path_.string());
+    const Output output = shell(python_binary() + " " + source_dir() +
+                                "/tests/models/vit_oracle.py " + command + " " + path_.string());
     if (output.code != 0) throw std::runtime_error(output.text);
   }
   ~VitFolder() { std::filesystem::remove_all(path_); }

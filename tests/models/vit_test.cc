@@ -1,6 +1,7 @@
 // The vision transformer against transformers, and what holds of it without.
 #include "models/architectures/vit.h"
 
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/optim/adamw.h>

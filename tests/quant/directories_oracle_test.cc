@@ -1,6 +1,7 @@
 // Quantized directories between octet and Python: those that compressed-tensors and llm-compressor
 // write load here and give transformers' logits; those that octet writes load there, unchanged.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -10,6 +11,7 @@
 #include "quant/formats/compressed_tensors/quantized_source.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
+#include "tests/environment.h"
 #include "tests/quant/tolerance.h"
 #include "tests/tools/support.h"
 
@@ -19,7 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kScript = "quant/compressed_tensors_oracle.py";
-constexpr const char* kPeer = OCTET_SOURCE_DIR "/.deps/compare/bin/python3";
+std::string peer() {
+  return source_dir() + "/.deps/compare/bin/python3";
+}
 
 const std::vector<int64_t>& ids() {
   static const std::vector<int64_t> made = [] {
@@ -169,9 +173,9 @@ void expect_equal_codes(QuantizedSource& theirs, QuantizedSource& ours, WeightSo
 }
 
 TEST_F(DirectoriesOracle, CodesAreThoseOfLlmCompressor) {
-  if (!fs::exists(kPeer)) GTEST_SKIP() << "scripts/compare/setup installs llm-compressor";
-  const Output made = shell(std::string(kPeer) + " " OCTET_SOURCE_DIR "/tests/" + kScript +
-                            " llmcompressor " + path("float") + " " + path("peer"));
+  if (!fs::exists(peer())) GTEST_SKIP() << "scripts/compare/setup installs llm-compressor";
+  const Output made = shell(peer() + " " + source_dir() + "/tests/" + kScript + " llmcompressor " +
+                            path("float") + " " + path("peer"));
   ASSERT_EQ(made.code, 0) << made.text;
   quantize_to("w4a16-g32-rtn", "w4a16-g32", [](auto& o) { o.range = "absmax"; });
   QuantizedSource theirs(path("peer/w4a16-g32")), mine(path("w4a16-g32-rtn"));

@@ -1,4 +1,4 @@
-// Each quantized precision against plain float arithmetic on the widened codes.
+// Each quantized precision against plain float arithmetic on the dequantized codes.
 #include "quant/linears/linears.h"
 
 #include <ATen/ATen.h>
@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "models/run/activation.h"
+#include "tests/device.h"
 #include "tests/quant/tolerance.h"
 
 namespace octet {
@@ -37,89 +38,164 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
   return made;
 }
 
-// Widened weight and bias of the whole site.
+// Dequantized weight and bias of the whole site, float64 on the CPU.
 std::pair<at::Tensor, at::Tensor> widened(const QuantizedSite& codes) {
-  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble), codes.bias.to(at::kDouble)};
+  const int64_t group = codes.q.size(1) / codes.scale.size(1);
+  return {codes.q.to(at::kDouble) * codes.scale.to(at::kDouble).repeat_interleave(group, 1),
+          codes.bias.to(at::kCPU, at::kDouble)};
 }
 
-TEST(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
+at::Tensor wide(const at::Tensor& x) {
+  return x.to(at::kCPU, at::kDouble);
+}
+
+class QuantizedLinears : public testing::TestWithParam<test::Place> {
+ protected:
+  void SetUp() override {
+    context_.device = test::device_under_test(GetParam().device);
+    context_.compute = GetParam().compute;
+  }
+  at::Tensor normals(at::IntArrayRef shape) const {
+    return at::randn(shape).to(context_.device, context_.compute);
+  }
+  Activation input_of(Linear& linear, const at::Tensor& x) const {
+    return to_format(x, linear.wants(), linear.input_scale(), linear.wants() == Format::kFloat);
+  }
+  double unit() const { return test::unit_roundoff(context_.compute); }
+
+  // y is exact but for rounding: on the CPU float32's, on a GPU that of the scaled sum and of the
+  // sum with the bias in float32, then of the result in the compute type.
+  bool equals_integer(const at::Tensor& y, const at::Tensor& exact, const at::Tensor& bias) const {
+    if (context_.device.is_cpu()) return at::allclose(wide(y), exact, 1e-5, 1e-5);
+    const at::Tensor size = exact.abs() + bias.abs();
+    return (wide(y) - exact).abs().le(size * (unit() + 4 * 0x1p-24) + 0x1p-24).all().item<bool>();
+  }
+
+  // On a GPU a weight is rounded to the compute type before a product, a split sum's parts once
+  // more, the sum and the sum with the bias once each.
+  bool equals_float(const at::Tensor& y, const at::Tensor& x, const at::Tensor& weight,
+                    const at::Tensor& bias) const {
+    if (context_.device.is_cpu()) return test::equals_weight_only(y, wide(x), weight, bias);
+    const at::Tensor exact = at::linear(wide(x), weight, bias);
+    const at::Tensor size = at::linear(wide(x).abs(), weight.abs(), bias.abs());
+    return (wide(y) - exact).abs().le(size * 4 * unit() + 0x1p-24).all().item<bool>();
+  }
+
+  LinearContext context_;
+};
+
+TEST_P(QuantizedLinears, IntegerDotProductsEqualTheirFloatMeaning) {
   for (const bool dynamic : {true, false}) {
-    const LinearContext context;
-    const QuantizedSite codes = load_quantized_site(site(), *source(dynamic, !dynamic), context);
-    W8A8Linear linear(codes, context);
+    context_.counters = std::make_shared<RunCounters>();
+    const QuantizedSite codes = load_quantized_site(site(), *source(dynamic, !dynamic), context_);
+    W8A8Linear linear(codes, context_);
     ASSERT_EQ(linear.wants(), dynamic ? Format::kInt8Token : Format::kInt8Tensor);
-    for (const int64_t rows : {0, 1, 2, 17, 40}) {
-      const at::Tensor x = at::randn({rows, 37});
-      const Activation input = to_format(x, linear.wants(), linear.input_scale(), false);
+    for (const int64_t rows : {0, 1, 2, 17, 40, 100}) {
+      const Activation input = input_of(linear, normals({rows, 37}));
       const auto [weight, bias] = widened(codes);
-      const at::Tensor scale =
-          dynamic ? input.scale.to(at::kDouble).unsqueeze(1) : input.scale.to(at::kDouble);
-      const at::Tensor expected = at::linear(input.q.to(at::kDouble) * scale, weight, bias);
-      EXPECT_TRUE(at::allclose(linear.forward(input).to(at::kDouble), expected, 1e-5, 1e-5))
-          << rows;
+      const at::Tensor scale = dynamic ? wide(input.scale).unsqueeze(1) : wide(input.scale);
+      const at::Tensor y = linear.forward(input);
+      EXPECT_EQ(y.scalar_type(), context_.compute);
+      EXPECT_TRUE(equals_integer(y, at::linear(wide(input.q) * scale, weight, bias), bias)) << rows;
     }
-    EXPECT_EQ(context.counters->int8_gemms, 5);
-    EXPECT_EQ(context.counters->dequantized_tiles, 0);
+    EXPECT_EQ(context_.counters->int8_gemms, 6);
+    EXPECT_EQ(context_.counters->dequantized_tiles, 0);
   }
 }
 
-TEST(QuantizedLinears, WeightOnlyEqualsDequantizedWeights) {
-  const LinearContext context;
-  const QuantizedSite codes = load_quantized_site(site(), *source(false, false), context);
-  WeightOnlyLinear linear(codes, context);
-  for (const int64_t rows : {1, 2, 16, 17, 40}) {
-    const at::Tensor x = at::randn({2, rows, 37});
+// Many rows run in another kernel than few, and what warms up has measured which.
+TEST_P(QuantizedLinears, ARowIsTheSameBitsAmongAnyOthers) {
+  const QuantizedSite codes = [this] {
+    QuantizedSite made;
+    at::manual_seed(5);
+    made.q = at::randint(-127, 128, {384, 512}, at::kChar);
+    made.scale = at::rand({384, 1}) * 0.001;
+    made.bias = normals({384});
+    made.dynamic = true;
+    return made;
+  }();
+  W8A8Linear linear(codes, context_), cold(codes, context_);
+  const at::Tensor x = normals({300, 512});
+  for (const int64_t rows : {1, 8, 64, 65, 300}) linear.warm_up(rows);
+  const at::Tensor all = linear.forward(input_of(linear, x));
+  EXPECT_TRUE(at::equal(cold.forward(input_of(cold, x)), all));
+  for (const int64_t rows : {1, 8, 64, 65}) {
+    const at::Tensor few = linear.forward(input_of(linear, x.narrow(0, 0, rows)));
+    EXPECT_TRUE(at::equal(few, all.narrow(0, 0, rows))) << rows;
+  }
+}
+
+TEST_P(QuantizedLinears, WeightOnlyEqualsDequantizedWeights) {
+  const QuantizedSite codes = load_quantized_site(site(), *source(false, false), context_);
+  WeightOnlyLinear linear(codes, context_);
+  for (const int64_t rows : {1, 2, 16, 17, 32, 40}) {
+    const at::Tensor x = normals({2, rows, 37});
     const auto [weight, bias] = widened(codes);
-    const at::Tensor y = linear.forward(to_format(x, Format::kFloat, {}, true));
+    const at::Tensor y = linear.forward(input_of(linear, x));
     EXPECT_EQ(y.sizes(), at::IntArrayRef({2, rows, weight.size(0)}));
-    EXPECT_TRUE(test::equals_weight_only(y, x.to(at::kDouble), weight, bias)) << rows;
+    EXPECT_TRUE(equals_float(y, x, weight, bias)) << rows;
   }
-  EXPECT_EQ(context.counters->dequantized_tiles, 0);
+  // On a GPU 64 rows and fewer need no weight in float.
+  EXPECT_EQ(context_.counters->dequantized_tiles, context_.device.is_cpu() ? 0 : 1);
 }
 
-TEST(QuantizedLinears, GroupedEqualsDequantizedWeights) {
-  const LinearContext context;
-  for (const auto& [bits, group] : {std::pair<int, int64_t>{4, 16}, {4, 12}, {8, 16}}) {
-    const int64_t k = 48;
-    QuantizedSite codes;
-    codes.bits = bits, codes.group = group;
-    codes.q = at::randint(bits == 4 ? -8 : -128, bits == 4 ? 8 : 128, {21, k}, at::kChar);
-    codes.scale = at::rand({21, k / group}) * 0.01 + 0.001;
-    codes.bias = at::rand({21});
-    const auto linear = make_quantized_linear(codes, context);
-    const at::Tensor weight = codes.q.to(at::kDouble) * codes.scale.repeat_interleave(group, 1);
-    for (const int64_t rows : {1, 16, 17, 40}) {
-      const at::Tensor x = at::randn({rows, k});
-      const at::Tensor y = linear->forward(to_format(x, Format::kFloat, {}, true));
-      EXPECT_TRUE(test::equals_weight_only(y, x.to(at::kDouble), weight.to(at::kDouble),
-                                           codes.bias.to(at::kDouble)))
-          << bits << " " << group;
+TEST_P(QuantizedLinears, GroupedEqualsDequantizedWeights) {
+  for (const auto& [bits, group] : {std::pair<int, int64_t>{4, 16}, {4, 12}, {4, 32}, {8, 16}}) {
+    for (const bool half_scales : {false, true}) {
+      const int64_t k = 96;
+      QuantizedSite codes;
+      codes.bits = bits, codes.group = group;
+      codes.q = at::randint(bits == 4 ? -8 : -128, bits == 4 ? 8 : 128, {21, k}, at::kChar);
+      codes.scale = at::rand({21, k / group}) * 0.01 + 0.001;
+      // A GPU holds scales in the compute type where none is rounded by that.
+      if (half_scales) codes.scale = codes.scale.to(context_.compute).to(at::kFloat);
+      codes.bias = at::rand({21}).to(context_.device, context_.compute);
+      const auto linear = make_quantized_linear(codes, context_);
+      const auto [weight, bias] = widened(codes);
+      for (const int64_t rows : {1, 16, 17, 40, 80}) {
+        const at::Tensor x = normals({rows, k});
+        EXPECT_TRUE(equals_float(linear->forward(input_of(*linear, x)), x, weight, bias))
+            << bits << " " << group << " " << rows;
+      }
+      // A CPU's panels have 32 rows, a GPU's 16 of 128 columns.
+      const int64_t panel_rows = 32, columns = context_.device.is_cpu() ? k : 128;
+      EXPECT_LT(linear->bytes(), static_cast<uint64_t>(panel_rows * columns * bits / 8 +
+                                                       panel_rows * columns / group * 4 + 200));
     }
-    const int64_t panel_rows = 32;
-    EXPECT_LT(linear->bytes(), static_cast<uint64_t>(panel_rows * k * bits / 8 +
-                                                     panel_rows * (k / group) * 4 + 200));
   }
 }
 
-TEST(QuantizedLinears, KeptHalfWeightsAreNotWidenedWhole) {
+TEST_P(QuantizedLinears, KeptHalfWeightsAreNotWidenedWhole) {
   Codes kept;
   const Site head{kOutside, "head", {{"head", 1300, 37, false}}, ""};
-  kept.weights["head.weight"].dense = at::randn({1300, 37}).to(at::kHalf);
-  const LinearContext context;
-  KeptLinear linear(head, kept, context);
+  const at::Tensor weight = at::randn({1300, 37}).to(at::kHalf);
+  kept.weights["head.weight"].dense = weight;
+  KeptLinear linear(head, kept, context_);
   EXPECT_EQ(linear.bytes(), 1300U * 37 * 2);
-  for (const int64_t rows : {1, 16, 17, 64}) {
-    const at::Tensor x = at::randn({rows, 37});
-    const at::Tensor expected = at::linear(x, kept.weights["head.weight"].dense.to(at::kFloat));
-    EXPECT_TRUE(
-        at::allclose(linear.forward(to_format(x, Format::kFloat, {}, true)), expected, 1e-4, 1e-4))
-        << rows;
+  // On a GPU it is held in the compute type.
+  const at::Tensor held = wide(context_.device.is_cpu() ? weight : weight.to(context_.compute));
+  for (const int64_t rows : {1, 16, 17, 64, 100}) {
+    const at::Tensor x = normals({rows, 37}), y = linear.forward(input_of(linear, x));
+    const at::Tensor expected = at::linear(wide(x), held);
+    const at::Tensor size = at::linear(wide(x).abs(), held.abs());
+    const at::Tensor allowed =
+        context_.device.is_cpu() ? 1e-4 + 1e-4 * expected.abs() : size * 2 * unit() + 0x1p-24;
+    EXPECT_TRUE((wide(y) - expected).abs().le(allowed).all().item<bool>()) << rows;
   }
-  EXPECT_LE(context.counters->largest_tile_rows, 512);
-  EXPECT_GT(context.counters->dequantized_tiles, 0);
+  EXPECT_LE(context_.counters->largest_tile_rows, 512);
+  if (context_.device.is_cpu()) {
+    EXPECT_GT(context_.counters->dequantized_tiles, 0);
+  }
 }
 
-TEST(QuantizedLinears, NeighboursMustAgree) {
+const auto kPlaceName = [](const auto& info) { return test::name_of(info.param); };
+INSTANTIATE_TEST_SUITE_P(Cpu, QuantizedLinears, testing::Values(test::Place{}), kPlaceName);
+INSTANTIATE_TEST_SUITE_P(Gpu, QuantizedLinears,
+                         testing::Values(test::Place{"cuda", at::kHalf},
+                                         test::Place{"cuda", at::kBFloat16}),
+                         kPlaceName);
+
+TEST(QuantizedSites, NeighboursMustAgree) {
   auto mixed = source(false, true);
   mixed->weights["b.weight"].input_scale = at::full({1}, 0.03F);
   EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);

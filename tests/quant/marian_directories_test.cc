@@ -1,6 +1,7 @@
 // A translation model from calibration to quantized directories: what stands in them, and that
 // octet and transformers make the same of them.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <fstream>

@@ -1,12 +1,14 @@
 // Quantized vision transformers: octet's directories load in transformers, under the names of both
 // generations, and give the same class scores.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "core/json.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
+#include "tests/environment.h"
 #include "tests/models/vit.h"
 #include "tests/quant/tolerance.h"
 
@@ -40,7 +42,7 @@ struct Case {
 TEST(VitDirectoriesOracle, LoadInTransformers) {
   const VitFolder folder("make");
   const fs::path model = folder.path() / "gray";
-  fs::copy_file(OCTET_SOURCE_DIR "/scripts/demo-configs/vit-fashion-mnist/preprocessor_config.json",
+  fs::copy_file(source_dir() + "/scripts/demo-configs/vit-fashion-mnist/preprocessor_config.json",
                 model / "preprocessor_config.json");
   const Case cases[] = {
       {"w8a8-dynamic", "w8a8-dynamic", "keep", "w8a8-dynamic", 18, 0.03},

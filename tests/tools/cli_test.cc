@@ -25,7 +25,7 @@ TEST(CommandLine, EveryCommandHasHelpWithExamples) {
 }
 
 TEST(CommandLine, ReferenceDocumentIsCurrent) {
-  std::ifstream file(OCTET_SOURCE_DIR "/docs/cli.md");
+  std::ifstream file(source_dir() + "/docs/cli.md");
   std::stringstream document;
   document << file.rdbuf();
   EXPECT_EQ(document.str(), reference_markdown())
@@ -99,8 +99,8 @@ TEST_F(ToyRun, KilledCalibrationGoesOnWithTheSameBits) {
   json_of(base + path("whole.h5"));
   int kills = 0;
   for (int i = 0; i < 40 && !fs::exists(path("killed.h5")); ++i) {
-    const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) +
-                                " " OCTET_BINARY " " + base + path("killed.h5"));
+    const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) + " " +
+                                octet_binary() + " " + base + path("killed.h5"));
     kills += output.code == 137 ? 1 : 0;
   }
   ASSERT_TRUE(fs::exists(path("killed.h5")));

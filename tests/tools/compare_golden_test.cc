@@ -4,11 +4,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/environment.h"
+
 namespace octet::test {
 namespace {
 
 TEST(CompareGolden, DivergenceIsNoWorseThanLlmCompressor) {
-  std::ifstream file(OCTET_SOURCE_DIR "/tests/data/compare_llmcompressor.json");
+  std::ifstream file(source_dir() + "/tests/data/compare_llmcompressor.json");
   ASSERT_TRUE(file) << "made by scripts/compare/run";
   const auto golden = nlohmann::json::parse(file);
   const std::pair<const char*, double> limits[] = {

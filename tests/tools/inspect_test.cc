@@ -21,7 +21,7 @@ json inspected(const std::string& arguments) {
 }
 
 TEST(Inspect, BareConfig) {
-  const std::string folder = OCTET_SOURCE_DIR "/tests/data/configs/DeepSeek-R1-Distill-";
+  const std::string folder = source_dir() + "/tests/data/configs/DeepSeek-R1-Distill-";
   const json qwen = inspected("--config " + folder + "Qwen-1.5B.json");
   EXPECT_EQ(qwen["parameters"], 1'777'088'000);
   EXPECT_EQ(qwen["architecture"], "Qwen2ForCausalLM");

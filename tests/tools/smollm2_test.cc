@@ -1,5 +1,6 @@
 // SmolLM2 through octet and through transformers: the same numbers.
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

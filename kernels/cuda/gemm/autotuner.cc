@@ -1,4 +1,3 @@
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/autotuner.h"
 
 #include <algorithm>
@@ -9,8 +8,8 @@
 
 #include "core/error.h"
 #include "core/io/atomic_file.h"
+#include "kernels/cuda/check.h"
 #include "kernels/cuda/gemm/chain_timer.h"
-#include "kernels/cuda/recording.h"
 
 namespace octet::cuda {
 namespace {
@@ -186,4 +185,3 @@ bool GemmAutotuner::run(const Int8Gemm& g, bool overlap, void* stream) {
 }
 
 }  // namespace octet::cuda
-#endif

@@ -1,8 +1,8 @@
-#ifdef OCTET_HAS_CUDA
 #include "kernels/cuda/gemm/chain_timer.h"
 
 #include <algorithm>
 
+#include "kernels/cuda/check.h"
 #include "kernels/cuda/recording.h"
 
 namespace octet::cuda {
@@ -96,4 +96,3 @@ double ChainTimer::microseconds(const Run& run) const {
 }
 
 }  // namespace octet::cuda
-#endif
