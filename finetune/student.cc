@@ -12,11 +12,6 @@
 namespace octet {
 namespace {
 
-at::ScalarType scalar_type(cpu::FloatType type) {
-  if (type == cpu::FloatType::kF32) return at::kFloat;
-  return type == cpu::FloatType::kF16 ? at::kHalf : at::kBFloat16;
-}
-
 ModelConfig without_dropout(ModelConfig config) {
   config.dropout = config.attention_dropout = 0;
   return config;
@@ -32,7 +27,7 @@ void quantized_leaves(StudentAndTeacher& models, Id site, std::vector<Parameter>
 StudentAndTeacher open_models(const FinetuneOptions& options, const QuantizeJob& job,
                               at::Device device) {
   FakeQuantOptions fake;
-  fake.scale_type = scalar_type(job.scale_type);
+  fake.scale_type = job.scale_type;
   fake.learn_scales = options.learn_scales;
   fake.compute = options.trainer.precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
   fake.device = device;

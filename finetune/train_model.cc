@@ -16,6 +16,7 @@
 #include "models/open.h"
 #include "models/parse_dtype.h"
 #include "models/run/device.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 
 namespace octet {

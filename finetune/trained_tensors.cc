@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "quant/linears/fake_quant.h"
 
@@ -53,7 +54,7 @@ void split(const Topology& topology, const Parameter& p, Tensors& out) {
 
 struct Coded {
   at::Tensor q, scale, input_scale;
-  int bits;
+  Dtype element;
 };
 
 std::map<std::string, Coded> coded_modules(const Topology& topology, Executor& executor) {
@@ -67,7 +68,7 @@ std::map<std::string, Coded> coded_modules(const Topology& topology, Executor& e
     for (const Matrix& matrix : topology.sites[s].matrices) {
       coded[matrix.name] = {weight.q.narrow(0, row, matrix.n),
                             weight.scale.narrow(0, row, matrix.n), linear->deployed_input_scale(),
-                            linear->bits()};
+                            linear->element()};
       row += matrix.n;
     }
   }
@@ -84,7 +85,7 @@ at::Tensor tensor_of(const ConstantTensor& constant) {
 // The tensors of one quantized module, in the order of item_tensors().
 std::vector<at::Tensor> module_tensors(const StreamItem& item, const Coded& coded) {
   const bool packed = item.action == StreamItem::Action::kPacked;
-  std::vector<at::Tensor> tensors{packed ? pack_qweight(coded.q, coded.bits) : coded.q,
+  std::vector<at::Tensor> tensors{packed ? pack_qweight(coded.q, coded.element) : coded.q,
                                   coded.scale};
   for (const ConstantTensor& constant : item.constants) {
     const bool scale = constant.info.name.ends_with(".input_scale");

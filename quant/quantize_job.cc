@@ -61,9 +61,7 @@ StaticInputs static_inputs(const QuantizeOptions& options) {
 namespace {
 
 bool needs_calibration(const PlanRules& rules) {
-  const auto is_static = [](const Scheme& scheme) {
-    return scheme.activation == ActivationQuant::kStaticTensor;
-  };
+  const auto is_static = [](const Scheme& scheme) { return scheme.input.per_tensor(); };
   return is_static(rules.scheme) ||
          std::any_of(rules.layers.begin(), rules.layers.end(),
                      [&](const LayerRule& rule) { return is_static(rule.scheme); });
@@ -86,7 +84,8 @@ QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& c
   job.source = open_tensors(options.model);
   require_tensors(*job.source, topology);
   const TensorInfo& table = job.source->info(topology.tables.front().name);
-  if (!float_type(table.dtype, job.scale_type)) {
+  job.scale_type = table.dtype;
+  if (!is_compute_dtype(table.dtype)) {
     throw Error(fmt::format("tensor {} of type {}", table.name, name(table.dtype)),
                 "F16, BF16 or F32", "quantize from the float checkpoint");
   }
@@ -105,10 +104,10 @@ std::string architecture_of(const nlohmann::json& config) {
 }
 
 // The model's dtype. Its weights may be stored in another one, as F8_E4M3.
-cpu::FloatType model_type_of(const nlohmann::json& config) {
+Dtype model_type_of(const nlohmann::json& config) {
   const std::string text = text_of(config, "torch_dtype") + text_of(config, "dtype");
-  if (text == "float32") return cpu::FloatType::kF32;
-  return text == "float16" ? cpu::FloatType::kF16 : cpu::FloatType::kBF16;
+  if (text == "float32") return Dtype::kF32;
+  return text == "float16" ? Dtype::kF16 : Dtype::kBF16;
 }
 
 ModulePlan kept_module(const KeptTensor& tensor, const TensorInfo& info) {

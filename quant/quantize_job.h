@@ -14,7 +14,7 @@ struct QuantizeJob {
   std::vector<KeptTensor> kept;  ///< of an architecture known by name alone: other tensors
   std::vector<VllmFinding> vllm;
   std::unique_ptr<TensorSource> source;
-  cpu::FloatType scale_type = cpu::FloatType::kBF16;
+  Dtype scale_type = Dtype::kBF16;  ///< of the scales that are written
 };
 
 /// Errors about options and about a model that cannot be quantized come from here, before anything

@@ -72,9 +72,10 @@ std::vector<Scheme> inspected_schemes(const Topology& topology) {
   }
   for (const char* name : {"w4a16-g128", "w4a16-g64", "w4a16-g32"}) {
     const Scheme scheme = parse_scheme(name);
-    const bool fits = std::all_of(
-        topology.sites.begin(), topology.sites.end(),
-        [&](const Site& site) { return site.block == kOutside || site.k() % scheme.group == 0; });
+    const bool fits =
+        std::all_of(topology.sites.begin(), topology.sites.end(), [&](const Site& site) {
+          return site.block == kOutside || site.k() % scheme.weight.group == 0;
+        });
     if (!fits) continue;
     schemes.push_back(scheme);
     break;

@@ -3,8 +3,8 @@
 
 #include <cstring>
 
-#include "core/containers/dtype.h"
 #include "core/containers/gguf.h"
+#include "core/dtype.h"
 #include "core/error.h"
 
 namespace octet {

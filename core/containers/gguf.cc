@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <array>
 
-#include "core/containers/dtype.h"
 #include "core/containers/gguf_cursor.h"
+#include "core/containers/tensor_info.h"
 #include "core/error.h"
 
 namespace octet {

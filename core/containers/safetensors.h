@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/containers/dtype.h"
+#include "core/containers/tensor_info.h"
 #include "core/io/atomic_file.h"
 #include "core/io/input_file.h"
 

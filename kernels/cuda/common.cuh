@@ -96,16 +96,30 @@ void launch(void (*kernel)(Params...), dim3 blocks, dim3 threads, size_t shared,
   cudaLaunchKernelEx(&config, kernel, args...);  // check_launch reads its error
 }
 
-/// call(T{}) with the C++ type of `type`.
+constexpr const char* kComputeDtypes = "F32, F16 or BF16";
+
+/// Error unless kernels have an instance for `type`.
+inline void check_type(Dtype type, const char* kernel) {
+  if (!is_compute_dtype(type)) refuse_dtype(type, kernel, kComputeDtypes);
+}
+
+/// Half precision: what tensor cores multiply.
+constexpr bool is_16_bit(Dtype type) {
+  return type == Dtype::kF16 || type == Dtype::kBF16;
+}
+
+/// call(T{}) with the C++ type of `type`; Error where there is none.
 template <typename Call>
-void with_type(Type type, const Call& call) {
+void with_type(Dtype type, const Call& call) {
   switch (type) {
-    case Type::kF32:
+    case Dtype::kF32:
       return call(float{});
-    case Type::kF16:
+    case Dtype::kF16:
       return call(__half{});
-    case Type::kBF16:
+    case Dtype::kBF16:
       return call(__nv_bfloat16{});
+    default:
+      refuse_dtype(type, "a CUDA kernel", kComputeDtypes);
   }
 }
 

@@ -24,70 +24,70 @@ bool is_built() {
 }
 
 // kernels.h
-void quantize_rows(const void*, Type, int64_t, int64_t, int8_t*, float*, void*) {
+void quantize_rows(const void*, Dtype, int64_t, int64_t, int8_t*, float*, void*) {
   not_built();
 }
-void quantize_tensor(const void*, Type, int64_t, const float*, int8_t*, void*) {
+void quantize_tensor(const void*, Dtype, int64_t, const float*, int8_t*, void*) {
   not_built();
 }
 void dequantize(const int32_t*, int64_t, int64_t, int64_t, const float*, bool, const float*,
-                const void*, Type, void*, void*) {
+                const void*, Dtype, void*, void*) {
   not_built();
 }
-void widen_int8_rows(const int8_t*, const float*, int64_t, int64_t, Type, void*, void*) {
+void widen_int8_rows(const int8_t*, const float*, int64_t, int64_t, Dtype, void*, void*) {
   not_built();
 }
-void w8a16_gemv(const int8_t*, const float*, const void*, const void*, Type, int64_t, int64_t,
+void w8a16_gemv(const int8_t*, const float*, const void*, const void*, Dtype, int64_t, int64_t,
                 int64_t, void*, void*) {
   not_built();
 }
-void channel_absmax(const void*, Type, int64_t, int64_t, float*, void*) {
+void channel_absmax(const void*, Dtype, int64_t, int64_t, float*, void*) {
   not_built();
 }
-void histogram(const void*, Type, int64_t, float, int64_t*, int64_t, int64_t*, void*) {
+void histogram(const void*, Dtype, int64_t, float, int64_t*, int64_t, int64_t*, void*) {
   not_built();
 }
 
 // rows/row_kernels.h
-void rms_norm_rows(const void*, const void*, const void*, float, Type, int64_t, int64_t, void*,
+void rms_norm_rows(const void*, const void*, const void*, float, Dtype, int64_t, int64_t, void*,
                    const RowTarget&, void*) {
   not_built();
 }
-void layer_norm_rows(const void*, const void*, const void*, const void*, float, Type, int64_t,
+void layer_norm_rows(const void*, const void*, const void*, const void*, float, Dtype, int64_t,
                      int64_t, void*, const RowTarget&, void*) {
   not_built();
 }
-void gate_rows(RowActivation, const void*, Type, int64_t, int64_t, const RowTarget&, void*) {
+void gate_rows(RowActivation, const void*, Dtype, int64_t, int64_t, const RowTarget&, void*) {
   not_built();
 }
-void activate_rows(RowActivation, const void*, Type, int64_t, int64_t, const RowTarget&, void*) {
+void activate_rows(RowActivation, const void*, Dtype, int64_t, int64_t, const RowTarget&, void*) {
   not_built();
 }
 
 // rows/fake_quant.h
-void fake_quant_weights(const float*, const float*, int64_t, int64_t, int64_t, int, Type, void*,
+void fake_quant_weights(const float*, const float*, int64_t, int64_t, int64_t, Dtype, Dtype, void*,
                         uint8_t*, void*) {
   not_built();
 }
-void mask_gradient(const void*, Type, const uint8_t*, int64_t, float*, void*) {
+void mask_gradient(const void*, Dtype, const uint8_t*, int64_t, float*, void*) {
   not_built();
 }
-void fake_quant_rows(const void*, Type, int64_t, int64_t, Type, void*, float*, void*) {
+void fake_quant_rows(const void*, Dtype, int64_t, int64_t, Dtype, void*, float*, void*) {
   not_built();
 }
-void fake_quant_tensor(const void*, Type, int64_t, const float*, Type, void*, void*) {
+void fake_quant_tensor(const void*, Dtype, int64_t, const float*, Dtype, void*, void*) {
   not_built();
 }
-void mask_beyond(const void*, Type, float, int64_t, void*, void*) {
+void mask_beyond(const void*, Dtype, float, int64_t, void*, void*) {
   not_built();
 }
 
 // gemm/small_m.h
-void w8a8_small_m(const int8_t*, const float*, bool, const int8_t*, const float*, const void*, Type,
-                  int64_t, int64_t, int64_t, void*, void*, bool) {
+void w8a8_small_m(const int8_t*, const float*, bool, const int8_t*, const float*, const void*,
+                  Dtype, int64_t, int64_t, int64_t, void*, void*, bool) {
   not_built();
 }
-void w8a16_small_m(const void*, const int8_t*, const float*, const void*, Type, int64_t, int64_t,
+void w8a16_small_m(const void*, const int8_t*, const float*, const void*, Dtype, int64_t, int64_t,
                    int64_t, void*, void*, bool) {
   not_built();
 }
@@ -97,14 +97,15 @@ int64_t packed_w4_bytes(int64_t, int64_t) {
 int64_t packed_w4_scales(int64_t, int64_t, int64_t) {
   not_built();
 }
-void pack_w4(const int8_t*, const float*, int64_t, int64_t, int64_t, Type, uint8_t*, void*, void*) {
+void pack_w4(const int8_t*, const float*, int64_t, int64_t, int64_t, Dtype, uint8_t*, void*,
+             void*) {
   not_built();
 }
-void unpack_w4(const uint8_t*, const void*, Type, int64_t, int64_t, int64_t, int64_t, Type, void*,
+void unpack_w4(const uint8_t*, const void*, Dtype, int64_t, int64_t, int64_t, int64_t, Dtype, void*,
                void*) {
   not_built();
 }
-void w4a16_small_m(const void*, const uint8_t*, const void*, Type, int64_t, const void*, Type,
+void w4a16_small_m(const void*, const uint8_t*, const void*, Dtype, int64_t, const void*, Dtype,
                    int64_t, int64_t, int64_t, void*, void*, bool) {
   not_built();
 }

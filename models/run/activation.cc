@@ -8,23 +8,24 @@
 #include "core/error.h"
 #include "kernels/cpu/rows/quantize.h"
 #include "models/run/cuda.h"
+#include "models/torch_dtype.h"
 
 namespace octet {
 namespace {
 
-// q and scale to be filled for rows x k values; kInt8Tensor takes the given scale.
+// q and scale to be filled for rows x k values; a format per tensor takes the given scale.
 Activation quantized_like(const at::Tensor& x, int64_t rows, int64_t k, Format format,
                           const at::Tensor& input_scale, std::vector<int64_t> leading) {
   Activation out;
-  out.q = at::empty({rows, k}, x.options().dtype(at::kChar));
-  out.scale =
-      format == Format::kInt8Token ? at::empty({rows}, x.options().dtype(at::kFloat)) : input_scale;
+  out.q = at::empty({rows, k}, x.options().dtype(torch_dtype(format.element.value())));
+  out.scale = format.per_token() ? at::empty({rows}, x.options().dtype(at::kFloat)) : input_scale;
   out.leading = std::move(leading);
   return out;
 }
 
 void quantize_cpu(const float* x, int64_t rows, int64_t k, Format format, Activation& out) {
-  if (format == Format::kInt8Token) {
+  if (format.element != Dtype::kI8) refuse_dtype(*format.element, "inputs", "I8");
+  if (format.per_token()) {
     cpu::quantize_rows(x, rows, k, out.q.data_ptr<int8_t>(), out.scale.data_ptr<float>());
   } else {
     cpu::quantize_tensor(x, rows * k, out.scale.item<float>(), out.q.data_ptr<int8_t>());
@@ -49,7 +50,7 @@ std::vector<int64_t> leading_sizes(const at::Tensor& x) {
 
 Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale,
                      bool keep) {
-  if (format == Format::kFloat) return {value, {}, {}, leading_sizes(value)};
+  if (!format.quantized()) return {value, {}, {}, leading_sizes(value)};
   const int64_t k = value.size(-1), rows = value.numel() / std::max<int64_t>(k, 1);
   const at::Tensor flat = value.detach().reshape({rows, k}).contiguous();
   Activation out = quantized_like(flat, rows, k, format, input_scale, leading_sizes(value));
@@ -110,13 +111,13 @@ Activation fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double 
   const auto* in = x.data_ptr<float>();
   const auto* w = weight.data_ptr<float>();
   const auto e = static_cast<float>(eps);
-  if (format == Format::kFloat) {
+  if (format.element != Dtype::kI8) {
     at::Tensor y = at::empty_like(x);
     cpu::rms_norm(in, w, e, rows, k, y.data_ptr<float>());
-    return {y, {}, {}, leading_sizes(x)};
+    return to_format(y, format, input_scale, false);
   }
   Activation out = quantized_like(x, rows, k, format, input_scale, leading_sizes(x));
-  if (format == Format::kInt8Token) {
+  if (format.per_token()) {
     cpu::rms_norm_quantize_rows(in, w, e, rows, k, out.q.data_ptr<int8_t>(),
                                 out.scale.data_ptr<float>());
   } else {
@@ -131,15 +132,15 @@ Activation fused_silu_mul(const at::Tensor& gate_up, int64_t k, Format format,
   const int64_t rows = gate_up.numel() / (2 * k);
   const auto* in = gate_up.data_ptr<float>();
   auto leading = leading_sizes(gate_up);
-  if (format == Format::kFloat) {
+  if (format.element != Dtype::kI8) {
     auto sizes = leading;
     sizes.push_back(k);
     at::Tensor y = at::empty(sizes, gate_up.options());
     cpu::silu_mul(in, rows, k, y.data_ptr<float>());
-    return {y, {}, {}, leading};
+    return to_format(y, format, input_scale, false);
   }
   Activation out = quantized_like(gate_up, rows, k, format, input_scale, std::move(leading));
-  if (format == Format::kInt8Token) {
+  if (format.per_token()) {
     cpu::silu_mul_quantize_rows(in, rows, k, out.q.data_ptr<int8_t>(), out.scale.data_ptr<float>());
   } else {
     cpu::silu_mul_quantize_tensor(in, rows, k, out.scale.item<float>(), out.q.data_ptr<int8_t>());
@@ -157,13 +158,13 @@ Activation fused_layer_norm(const at::Tensor& x, const at::Tensor& delta, const 
   const auto* b = bias.const_data_ptr<float>();
   const auto e = static_cast<float>(eps);
   at::Tensor y = at::empty_like(x);
-  if (format == Format::kFloat) {
+  if (format.element != Dtype::kI8) {
     cpu::layer_norm(in, added, w, b, e, rows, k, y.data_ptr<float>());
-    return {y, {}, {}, leading_sizes(x)};
+    return to_format(y, format, input_scale, true);
   }
   Activation out = quantized_like(x, rows, k, format, input_scale, leading_sizes(x));
   out.value = y;
-  if (format == Format::kInt8Token) {
+  if (format.per_token()) {
     cpu::layer_norm_quantize_rows(in, added, w, b, e, rows, k, y.data_ptr<float>(),
                                   out.q.data_ptr<int8_t>(), out.scale.data_ptr<float>());
   } else {
@@ -184,13 +185,13 @@ Activation fused_activation(const at::Tensor& x, std::string_view act, Format fo
   const auto kind = activation_kind(act) == ActivationKind::kRelu ? cpu::RowActivation::kRelu
                                                                   : cpu::RowActivation::kSilu;
   const auto* in = x.const_data_ptr<float>();
-  if (format == Format::kFloat) {
+  if (format.element != Dtype::kI8) {
     at::Tensor y = at::empty_like(x);
     cpu::activate_rows(kind, in, rows, k, y.data_ptr<float>());
-    return {y, {}, {}, leading_sizes(x)};
+    return to_format(y, format, input_scale, false);
   }
   Activation out = quantized_like(x, rows, k, format, input_scale, leading_sizes(x));
-  if (format == Format::kInt8Token) {
+  if (format.per_token()) {
     cpu::activate_quantize_rows(kind, in, rows, k, out.q.data_ptr<int8_t>(),
                                 out.scale.data_ptr<float>());
   } else {

@@ -19,7 +19,7 @@ enum class ActivationKind { kSilu, kGelu, kGeluTanh, kRelu };
 std::optional<ActivationKind> activation_kind(std::string_view act);
 
 /// value [..., K] in the format wanted. keep: also keep the float value. input_scale: float32 [1]
-/// for kInt8Tensor. Convention: kernels/cpu/rows/quantize.h.
+/// for a format per tensor. Convention: kernels/cpu/rows/quantize.h.
 Activation to_format(const at::Tensor& value, Format format, const at::Tensor& input_scale,
                      bool keep);
 
@@ -33,7 +33,7 @@ bool is_activation(std::string_view act);
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act);
 
 /// Fused CPU float32 producers (no gradients, contiguous input): same bits as float op then
-/// to_format.
+/// to_format. Codes other than I8 are made by just these two steps.
 Activation fused_rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps, Format format,
                           const at::Tensor& input_scale);
 Activation fused_silu_mul(const at::Tensor& gate_up, int64_t k, Format format,

@@ -7,24 +7,18 @@
 #include "core/error.h"
 #include "kernels/cuda/rows/row_kernels.h"
 #include "models/run/activation.h"
+#include "models/torch_dtype.h"
 
 namespace octet {
 
-cuda::Type cuda_type(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return cuda::Type::kF32;
-    case at::kHalf:
-      return cuda::Type::kF16;
-    case at::kBFloat16:
-      return cuda::Type::kBF16;
-    default:
-      throw Error(fmt::format("a {} tensor on the GPU", c10::toString(dtype)),
-                  "float32, float16 or bfloat16", "choose another --dtype");
-  }
+Dtype cuda_type(at::ScalarType dtype) {
+  const Dtype type = container_dtype(dtype);
+  if (is_compute_dtype(type)) return type;
+  throw Error(fmt::format("a {} tensor on the GPU", c10::toString(dtype)),
+              "float32, float16 or bfloat16", "choose another --dtype");
 }
 
-cuda::Type cuda_type(const at::Tensor& x) {
+Dtype cuda_type(const at::Tensor& x) {
   return cuda_type(x.scalar_type());
 }
 
@@ -35,6 +29,11 @@ void* current_cuda_stream() {
 }
 
 namespace {
+
+// The row kernels write no other codes.
+void require_int8(const Format& format) {
+  if (format.element != Dtype::kI8) refuse_dtype(format.element.value(), "a CUDA kernel", "I8");
+}
 
 const void* given(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.const_data_ptr() : nullptr;
@@ -58,14 +57,15 @@ cuda::RowActivation row_activation(std::string_view act) {
 cuda::RowTarget target(const at::Tensor& like, std::vector<int64_t> leading, int64_t k,
                        Format format, const at::Tensor& input_scale, bool value, Activation& out) {
   const int64_t rows = c10::multiply_integers(leading);
-  cuda::RowTarget to{nullptr, nullptr, format == Format::kInt8Token, nullptr};
-  if (format != Format::kFloat) {
+  cuda::RowTarget to{nullptr, nullptr, format.per_token(), nullptr};
+  if (format.quantized()) {
+    require_int8(format);
     out.q = at::empty({rows, k}, like.options().dtype(at::kChar));
     out.scale = to.per_row ? at::empty({rows}, like.options().dtype(at::kFloat)) : input_scale;
     to.q = out.q.data_ptr<int8_t>(), to.scale = out.scale.data_ptr<float>();
   }
   out.leading = leading;
-  if (value || format == Format::kFloat) {
+  if (value || !format.quantized()) {
     leading.push_back(k);
     out.value = at::empty(leading, like.options());
     to.value = out.value.data_ptr();
@@ -122,7 +122,8 @@ Activation cuda_gate(const at::Tensor& gate_up, int64_t k, std::string_view act,
 }
 
 void cuda_quantize(const at::Tensor& x, Format format, Activation& out) {
-  if (format == Format::kInt8Token) {
+  require_int8(format);
+  if (format.per_token()) {
     cuda::quantize_rows(x.data_ptr(), cuda_type(x), x.size(0), x.size(1), out.q.data_ptr<int8_t>(),
                         out.scale.data_ptr<float>(), current_cuda_stream());
   } else {

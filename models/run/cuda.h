@@ -9,11 +9,11 @@
 
 namespace octet {
 
-/// Error for dtypes other than float32, float16, bfloat16.
-cuda::Type cuda_type(at::ScalarType dtype);
-cuda::Type cuda_type(const at::Tensor& x);
+/// As the kernels name it; Error for dtypes other than float32, float16, bfloat16.
+Dtype cuda_type(at::ScalarType dtype);
+Dtype cuda_type(const at::Tensor& x);
 void* current_cuda_stream();  ///< cudaStream_t of torch's current device
-/// x [rows, k] contiguous on the device -> out.q, and out.scale for kInt8Token.
+/// x [rows, k] contiguous on the device -> out.q, and out.scale where it is per token.
 void cuda_quantize(const at::Tensor& x, Format format, Activation& out);
 
 /// What a fused producer reads and hands over. delta and bias may be undefined (no residual; RMS);
@@ -22,7 +22,7 @@ struct CudaNorm {
   at::Tensor x, delta, weight, bias;
   double eps = 0;
   Format format = Format::kFloat;
-  at::Tensor input_scale;   ///< of kInt8Tensor
+  at::Tensor input_scale;   ///< of a format per tensor
   bool keep_value = false;  ///< the float value, too
 };
 /// sum = x + delta (x itself without one) and the normed sum, in one pass

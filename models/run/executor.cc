@@ -165,7 +165,7 @@ Executor::Normed Executor::add_norm(Id norm, const at::Tensor& x, const at::Tens
   if (info.reader >= 0) check_loaded(info.reader);
   const Format format = info.reader < 0 ? Format::kFloat : linears_[info.reader]->wants();
   const at::Tensor scale =
-      format == Format::kInt8Tensor ? linears_[info.reader]->input_scale() : at::Tensor();
+      format.per_tensor() ? linears_[info.reader]->input_scale() : at::Tensor();
   if (!info.rms && info.post && fuse(info.reader, x) && (!delta.defined() || fuse(-1, delta))) {
     Activation out =
         fused_layer_norm(x, delta, weights.weight, weights.bias, info.eps, format, scale);

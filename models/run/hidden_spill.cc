@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/containers/safetensors.h"
-#include "models/weights/weight_sources.h"
+#include "models/torch_dtype.h"
 
 namespace octet {
 

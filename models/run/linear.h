@@ -7,17 +7,15 @@
 #include <string>
 #include <vector>
 
+#include "models/format.h"
 #include "models/topology.h"
 #include "models/weights/weight_source.h"
 
 namespace octet {
 
-/// What a Linear reads: float, INT8 with a scale per token, or INT8 with one given scale.
-enum class Format { kFloat, kInt8Token, kInt8Tensor };
-
 /// The value between a producer and a linear. value: float [..., K], undefined where only q exists.
-/// q: int8 [tokens, K]; scale: float [tokens] (kInt8Token) or [1] (kInt8Tensor). sizes: leading
-/// sizes.
+/// q: codes [tokens, K], int8 for I8; scale: float [tokens] (per token) or [1] (per tensor). sizes:
+/// leading sizes.
 struct Activation {
   at::Tensor value, q, scale;
   std::vector<int64_t> leading;
@@ -33,8 +31,9 @@ struct Parameter {
 class Linear {
  public:
   virtual ~Linear() = default;
+  /// What it reads.
   virtual Format wants() const = 0;
-  /// kInt8Tensor: float32 [1] on the device; otherwise undefined.
+  /// Of a format per tensor: float32 [1] on the device; otherwise undefined.
   virtual at::Tensor input_scale() const { return {}; }
   /// [..., K] -> [..., sum N] in the compute dtype.
   virtual at::Tensor forward(const Activation& input) = 0;

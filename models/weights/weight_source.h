@@ -5,18 +5,20 @@
 #include <memory>
 #include <string>
 
+#include "models/format.h"
+
 namespace octet {
 
 /// One tensor of a model. Either `dense` (any float dtype, CPU, contiguous) or, from a quantized
 /// directory only, integer codes with their scale.
 struct Weight {
   at::Tensor dense;
-  at::Tensor q;            ///< int8 codes [n, k]
-  at::Tensor scale;        ///< float [n, 1]: real = scale * q
-  at::Tensor input_scale;  ///< float [1]: static activation scale, or undefined
-  int bits = 0;            ///< of q
-  int64_t group = 0;       ///< 0: one scale an output channel
-  bool dynamic = false;    ///< activations are quantized per token
+  at::Tensor q;                ///< codes [n, k]: int8
+  at::Tensor scale;            ///< float [n, 1]: real = scale * q
+  at::Tensor input_scale;      ///< float [1]: static activation scale, or undefined
+  Dtype element = Dtype::kI8;  ///< of q
+  int64_t group = 0;           ///< 0: one scale an output channel
+  Format input;                ///< of what the weight is multiplied with
   bool quantized() const { return q.defined(); }
 };
 

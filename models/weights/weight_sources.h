@@ -70,8 +70,4 @@ void check_finite(const std::string& name, const at::Tensor& tensor);
 /// A tensor of a checkpoint as it is stored (any dtype torch has), without the finite check.
 at::Tensor read_tensor(const Checkpoint& checkpoint, const std::string& name);
 
-/// The torch dtype of a container's; Error for those torch has no place for.
-at::ScalarType torch_dtype(Dtype dtype, const std::string& name);
-Dtype container_dtype(at::ScalarType dtype);
-
 }  // namespace octet

@@ -8,6 +8,8 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "kernels/codebook.h"
+#include "models/torch_dtype.h"
 #include "quant/linears/fake_quant_ops.h"
 #include "quant/linears/linears.h"
 
@@ -33,7 +35,7 @@ at::Tensor input_scale_gradient(const at::Tensor& gradient, const at::Tensor& x,
                                 const at::Tensor& coded, const Values& v) {
   const at::Tensor inside = x.abs() < v.input_limit;
   const at::Tensor sum = (gradient * (coded - x * inside)).sum(at::kFloat);
-  return sum.view({1}) / std::sqrt(static_cast<double>(x.size(1)) * 127.0);
+  return sum.view({1}) / std::sqrt(static_cast<double>(x.size(1)) * Int8Codes::kHigh);
 }
 
 // x is kept, not its codes: its producer holds it anyway. They are made again for the backward.
@@ -96,17 +98,17 @@ struct Product : torch::autograd::Function<Product> {
   }
 };
 
-float smallest_normal(at::ScalarType type) {
-  return type == at::kHalf ? 0x1p-14F : 0x1p-126F;
+float smallest_normal(Dtype type) {
+  return type == Dtype::kF16 ? 0x1p-14F : 0x1p-126F;
 }
 
 std::optional<at::Tensor> given(const at::Tensor& tensor) {
   return tensor.defined() ? std::optional(tensor) : std::nullopt;
 }
 
-Format format_of(ActivationQuant activation) {
-  if (activation == ActivationQuant::kNone) return Format::kFloat;
-  return activation == ActivationQuant::kDynamicToken ? Format::kInt8Token : Format::kInt8Tensor;
+// From where on inputs are clamped: half a step beyond the largest code.
+double reach(const at::Tensor& input_scale) {
+  return (Int8Codes::kHigh + 0.5) * input_scale.item<double>();
 }
 
 }  // namespace
@@ -114,10 +116,7 @@ Format format_of(ActivationQuant activation) {
 FakeQuantLinear::FakeQuantLinear(const Site& site, WeightSource& source,
                                  const std::vector<ModulePlan>& modules,
                                  const FakeQuantOptions& options)
-    : name_(site.name),
-      scheme_(modules.front().scheme),
-      options_(options),
-      format_(format_of(scheme_.activation)) {
+    : name_(site.name), scheme_(modules.front().scheme), options_(options) {
   std::vector<at::Tensor> weights, scales;
   for (size_t i = 0; i < modules.size(); ++i) {
     const ModulePlan& module = modules[i];
@@ -127,21 +126,23 @@ FakeQuantLinear::FakeQuantLinear(const Site& site, WeightSource& source,
                   fmt::format("float [{}, {}]", module.n, module.k),
                   "fine-tune the float checkpoint that belongs to this config.json");
     }
-    const WeightCoding coding{scheme_.weight_bits, scheme_.group, module.clip_search};
+    const WeightCoding coding{scheme_.weight.element, scheme_.weight.group, module.clip_search,
+                              options.scale_type};
     const at::Tensor stored = dense.to(at::kCPU);
-    scales.push_back(quantize_weight(stored, coding, options.scale_type).scale.to(at::kFloat));
+    scales.push_back(quantize_weight(stored, coding).scale.to(at::kFloat));
     weights.push_back(stored.to(at::kFloat));
   }
   weight_ = at::cat(weights).to(options.device);
   bias_ = load_bias(site, source, at::kFloat, options.device);
   values_.scale = at::cat(scales).to(options.device);
-  values_.group = scheme_.group;
-  values_.top_code = scheme_.weight_bits == 8 ? 127 : 7;
-  if (format_ == Format::kInt8Tensor) {
+  values_.group = scheme_.weight.group;
+  values_.top_code = codebook(scheme_.weight.element).high;
+  if (scheme_.input.per_tensor()) {
     const at::Tensor range = at::full({1}, modules.front().input_range, at::kFloat);
-    values_.input_scale =
-        scales_of_ranges(range, options.scale_type).to(at::kFloat).to(options.device);
-    values_.input_limit = 127.5 * values_.input_scale.item<double>();
+    values_.input_scale = scales_of_ranges(range, *scheme_.input.element, options.scale_type)
+                              .to(at::kFloat)
+                              .to(options.device);
+    values_.input_limit = reach(values_.input_scale);
   }
   if (!options.learn_scales) return;
   log_scale_ = values_.scale.log();
@@ -152,7 +153,7 @@ at::Tensor FakeQuantLinear::stored(const at::Tensor& log_scale) const {
   return log_scale.detach()
       .exp()
       .clamp_min(smallest_normal(options_.scale_type))
-      .to(options_.scale_type)
+      .to(torch_dtype(options_.scale_type))
       .to(at::kFloat);
 }
 
@@ -169,7 +170,7 @@ void FakeQuantLinear::refresh_scales() const {
   if (log_scale_.defined()) values_.scale = stored(log_scale_);
   if (log_input_scale_.defined()) {
     values_.input_scale = stored(log_input_scale_);
-    values_.input_limit = 127.5 * values_.input_scale.item<double>();
+    values_.input_limit = reach(values_.input_scale);
   }
 }
 
@@ -191,16 +192,16 @@ Linear& FakeQuantLinear::deployed_linear() const {
   codes.q = weight.q;
   codes.scale = weight.scale.to(at::kFloat);
   codes.bias = bias_.defined() ? bias_.detach() : bias_;
-  codes.bits = scheme_.weight_bits;
-  codes.group = scheme_.group;
-  codes.dynamic = format_ == Format::kInt8Token;
+  codes.element = scheme_.weight.element;
+  codes.group = scheme_.weight.group;
+  codes.input = scheme_.input;
   codes.input_scale = input_scale();
   deployed_ = make_quantized_linear(codes, {});
   return *deployed_;
 }
 
 at::Tensor FakeQuantLinear::input_scale() const {
-  return format_ == Format::kInt8Tensor ? current().input_scale : at::Tensor();
+  return scheme_.input.per_tensor() ? current().input_scale : at::Tensor();
 }
 
 at::Tensor FakeQuantLinear::forward(const Activation& input) {
@@ -241,17 +242,16 @@ QuantizedWeight FakeQuantLinear::deployed() const {
   const at::NoGradGuard no_gradients;
   const Values& v = current();
   const int64_t n = weight_.size(0), k = weight_.size(1);
-  const double low = scheme_.weight_bits == 8 ? -127 : -8,
-               high = scheme_.weight_bits == 8 ? 127 : 7;
+  const Codebook book = codebook(scheme_.weight.element);
   const at::Tensor groups = weight_.detach().view({n, v.scale.size(1), -1});
-  const at::Tensor codes = groups.div(v.scale.unsqueeze(2)).round_().clamp_(low, high);
+  const at::Tensor codes = groups.div(v.scale.unsqueeze(2)).round_().clamp_(book.low, book.high);
   return {codes.view({n, k}).to(at::kCPU, at::kChar).contiguous(),
-          v.scale.to(at::kCPU, options_.scale_type).contiguous()};
+          v.scale.to(at::kCPU, torch_dtype(options_.scale_type)).contiguous()};
 }
 
 at::Tensor FakeQuantLinear::deployed_input_scale() const {
   const at::Tensor scale = input_scale();
-  return scale.defined() ? scale.to(at::kCPU, options_.scale_type) : scale;
+  return scale.defined() ? scale.to(at::kCPU, torch_dtype(options_.scale_type)) : scale;
 }
 
 LinearFactory fake_quant_factory(const std::vector<ModulePlan>& plan,

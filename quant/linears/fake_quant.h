@@ -16,9 +16,9 @@
 namespace octet {
 
 struct FakeQuantOptions {
-  at::ScalarType scale_type = at::kHalf;  ///< scales are stored in this: of the checkpoint
-  bool learn_scales = false;              ///< their logarithms are leaves (kScale), else they stay
-  at::ScalarType compute = at::kFloat;    ///< of the matrix products: float32 or bfloat16
+  Dtype scale_type = Dtype::kF16;       ///< scales are stored in this: of the checkpoint
+  bool learn_scales = false;            ///< their logarithms are leaves (kScale), else they stay
+  at::ScalarType compute = at::kFloat;  ///< of the matrix products: float32 or bfloat16
   at::Device device = at::kCPU;
 };
 
@@ -35,14 +35,14 @@ class FakeQuantLinear : public Linear {
   /// modules: the plan of the site's matrices, in one quantized scheme.
   FakeQuantLinear(const Site& site, WeightSource& source, const std::vector<ModulePlan>& modules,
                   const FakeQuantOptions& options);
-  Format wants() const override { return format_; }
+  Format wants() const override { return scheme_.input; }
   at::Tensor input_scale() const override;
   at::Tensor forward(const Activation& input) override;
   void parameters(std::vector<Parameter>& out) override;
   void warm_up(int64_t) override {}
   uint64_t bytes() const override;
 
-  int bits() const { return scheme_.weight_bits; }
+  Dtype element() const { return scheme_.weight.element; }
   /// What is deployed: int8 [sum N, K] and the scales [sum N, groups] as stored, on the CPU.
   QuantizedWeight deployed() const;
   /// w8a8-static: [1] as stored, on the CPU; otherwise undefined.
@@ -69,7 +69,6 @@ class FakeQuantLinear : public Linear {
   std::string name_;
   Scheme scheme_;
   FakeQuantOptions options_;
-  Format format_;
   at::Tensor weight_, bias_, log_scale_, log_input_scale_;
   // A cache of what the leaves imply.
   mutable Values values_;

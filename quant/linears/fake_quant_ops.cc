@@ -16,7 +16,7 @@ void round_trip_on_cpu(const at::Tensor& weight, const Scheme& scheme, const at:
   inside = at::empty(weight.sizes(), at::kByte);
   const at::Tensor scales = scale.contiguous();
   cpu::round_trip(weight.const_data_ptr<float>(), weight.size(0), weight.size(1),
-                  {scheme.weight_bits, scheme.group, false, cpu::FloatType::kF32},
+                  {scheme.weight.element, scheme.weight.group, false, Dtype::kF32},
                   scales.const_data_ptr<float>(), values.data_ptr<float>(),
                   inside.data_ptr<uint8_t>());
 }
@@ -57,7 +57,7 @@ void round_trip(const at::Tensor& weight, const Scheme& scheme, const at::Tensor
   inside = at::empty(weight.sizes(), weight.options().dtype(at::kByte));
   const at::Tensor master = weight.contiguous(), scales = scale.contiguous();
   cuda::fake_quant_weights(master.const_data_ptr<float>(), scales.const_data_ptr<float>(),
-                           weight.size(0), weight.size(1), scale.size(1), scheme.weight_bits,
+                           weight.size(0), weight.size(1), scale.size(1), scheme.weight.element,
                            cuda_type(compute), values.data_ptr(), inside.data_ptr<uint8_t>(),
                            current_cuda_stream());
 }

@@ -47,7 +47,7 @@ at::Tensor tiled_linear(const at::Tensor& x, int64_t n, const at::Tensor& bias,
 }
 
 bool same_input(const Weight& weight, const QuantizedSite& codes) {
-  if (weight.dynamic != codes.dynamic) return false;
+  if (weight.input != codes.input) return false;
   if (weight.input_scale.defined() != codes.input_scale.defined()) return false;
   return !weight.input_scale.defined() || at::equal(weight.input_scale, codes.input_scale);
 }
@@ -69,7 +69,7 @@ QuantizedSite load_quantized_site(const Site& site, WeightSource& source,
     const Matrix& matrix = site.matrices[i];
     const Weight weight = source.get(site.weight_name(i));
     if (!weight.quantized() || weight.q.sizes() != at::IntArrayRef({matrix.n, matrix.k}) ||
-        (i > 0 && (weight.bits != codes.bits || weight.group != codes.group))) {
+        (i > 0 && (weight.element != codes.element || weight.group != codes.group))) {
       throw Error(fmt::format("{} is not quantized like the rest of {}", matrix.name, site.name),
                   "one scheme for all matrices that read the same input",
                   "quantize the model again");
@@ -80,8 +80,8 @@ QuantizedSite load_quantized_site(const Site& site, WeightSource& source,
                   "one input scale for all matrices that read the same input",
                   "quantize the model again");
     }
-    codes.bits = weight.bits, codes.group = weight.group;
-    codes.dynamic = weight.dynamic;
+    codes.element = weight.element, codes.group = weight.group;
+    codes.input = weight.input;
     codes.input_scale = weight.input_scale;
     q.push_back(weight.q);
     scale.push_back(weight.scale);
@@ -94,10 +94,8 @@ QuantizedSite load_quantized_site(const Site& site, WeightSource& source,
 
 std::unique_ptr<Linear> make_quantized_linear(const QuantizedSite& codes,
                                               const LinearContext& context) {
-  if (codes.dynamic || codes.input_scale.defined()) {
-    return std::make_unique<W8A8Linear>(codes, context);
-  }
-  if (codes.bits == 8 && codes.group == 0)
+  if (codes.input.quantized()) return std::make_unique<W8A8Linear>(codes, context);
+  if (codes.element == Dtype::kI8 && codes.group == 0)
     return std::make_unique<WeightOnlyLinear>(codes, context);
   return std::make_unique<GroupedWeightOnlyLinear>(codes, context);
 }
@@ -105,7 +103,8 @@ std::unique_ptr<Linear> make_quantized_linear(const QuantizedSite& codes,
 WeightOnlyLinear::WeightOnlyLinear(const QuantizedSite& codes, LinearContext context)
     : context_(std::move(context)), n_(codes.q.size(0)), k_(codes.q.size(1)), bias_(codes.bias) {
   if (context_.device.is_cpu()) {
-    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, k_, 8);
+    packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, k_,
+                    Dtype::kI8);
     return;
   }
   q_ = codes.q.to(context_.device);
@@ -142,19 +141,19 @@ GroupedWeightOnlyLinear::GroupedWeightOnlyLinear(const QuantizedSite& codes, Lin
       n_(codes.q.size(0)),
       k_(codes.q.size(1)),
       group_(k_ / codes.scale.size(1)),
-      bits_(codes.bits),
+      element_(codes.element),
       bias_(codes.bias) {
   if (group_ % 2 == 0 && context_.device.is_cpu()) {
     packed_.emplace(codes.q.data_ptr<int8_t>(), codes.scale.data_ptr<float>(), n_, k_, group_,
-                    bits_);
+                    element_);
     return;
   }
-  if (bits_ == 4 && !context_.device.is_cpu()) {
+  if (element_ == Dtype::kI4 && !context_.device.is_cpu()) {
     pack_for_gpu(codes);
     return;
   }
   at::Tensor q = codes.q;
-  if (bits_ == 4) {
+  if (element_ == Dtype::kI4) {
     const at::Tensor offset = at::constant_pad_nd((q + 8).to(at::kByte), {0, k_ % 2});
     const at::Tensor pairs = offset.view({n_, -1, 2});
     q = pairs.select(2, 0) + pairs.select(2, 1) * 16;
@@ -183,12 +182,12 @@ at::Tensor GroupedWeightOnlyLinear::small_m(const at::Tensor& x) const {
 }
 
 void GroupedWeightOnlyLinear::dequantize(int64_t row, int64_t rows, at::Tensor& out) const {
-  if (bits_ == 4 && !context_.device.is_cpu()) {
+  if (element_ == Dtype::kI4 && !context_.device.is_cpu()) {
     return cuda::unpack_w4(q_.data_ptr<uint8_t>(), scale_.data_ptr(), cuda_type(scale_), group_,
                            row, rows, k_, cuda_type(out), out.data_ptr(), current_cuda_stream());
   }
   at::Tensor codes = q_.narrow(0, row, rows);
-  if (bits_ == 4) {
+  if (element_ == Dtype::kI4) {
     codes = at::stack({codes.bitwise_and(15), codes.bitwise_right_shift(4)}, 2).flatten(1);
     codes = codes.narrow(1, 0, k_).to(at::kFloat) - 8;
   }
@@ -201,7 +200,7 @@ at::Tensor GroupedWeightOnlyLinear::forward(const Activation& input) {
   context_.counters->packed_gemms++;
   const at::Tensor x = token_rows(input.value);
   if (packed_) return unflatten(run_packed(*packed_, x, bias_), input.leading);
-  if (bits_ == 4 && !x.is_cpu() && x.size(0) <= cuda::kSmallMMost) {
+  if (element_ == Dtype::kI4 && !x.is_cpu() && x.size(0) <= cuda::kSmallMMost) {
     return unflatten(small_m(x), input.leading);
   }
   const auto tile = [this](int64_t row, int64_t rows, at::Tensor& out) {

@@ -33,14 +33,14 @@ struct LinearContext {
   std::shared_ptr<cuda::GemmAutotuner> gemm;  ///< on a GPU; null: one for each linear
 };
 
-/// Integer codes of a site: q int8 [sum N, K], scale float32 [sum N, groups], bias in the compute
-/// dtype or undefined, input_scale float32 [1] or undefined. Error when the site's matrices
+/// Codes of a site: q int8 [sum N, K] of `element`, scale float32 [sum N, groups], bias in the
+/// compute dtype or undefined, input_scale float32 [1] or undefined. Error when the site's matrices
 /// disagree in scheme or input scale.
 struct QuantizedSite {
   at::Tensor q, scale, bias, input_scale;
-  int bits = 8;
+  Dtype element = Dtype::kI8;
   int64_t group = 0;  ///< 0: one scale a row
-  bool dynamic = false;
+  Format input;       ///< what the linear reads
 };
 QuantizedSite load_quantized_site(const Site& site, WeightSource& source,
                                   const LinearContext& context);
@@ -105,7 +105,7 @@ class GroupedWeightOnlyLinear : public Linear {
   void dequantize(int64_t row, int64_t rows, at::Tensor& out) const;
   LinearContext context_;
   int64_t n_, k_, group_;
-  int bits_;
+  Dtype element_;
   std::optional<cpu::PackedWeights> packed_;  // CPU, groups of even size
   // Otherwise: int8 [n, k]; for 4 bits bytes [n, ceil(k/2)] of two codes + 8, on a GPU as pack_w4
   // (kernels/cuda/gemm/small_m.h) lays codes and scales out.
@@ -113,7 +113,7 @@ class GroupedWeightOnlyLinear : public Linear {
   at::Tensor scale_, bias_;
 };
 
-/// The Linear that runs such codes: INT8 where activations are quantized, else weight-only.
+/// The Linear that runs such codes: INT8 where inputs are quantized, else weight-only.
 std::unique_ptr<Linear> make_quantized_linear(const QuantizedSite& codes,
                                               const LinearContext& context);
 

@@ -16,7 +16,7 @@ at::Tensor pad_to_16(const at::Tensor& q) {
 }  // namespace
 
 W8A8Linear::W8A8Linear(const QuantizedSite& codes, LinearContext context)
-    : format_(codes.dynamic ? Format::kInt8Token : Format::kInt8Tensor),
+    : format_(codes.input),
       context_(std::move(context)),
       n_(codes.q.size(0)),
       k_(codes.q.size(1)),
@@ -45,7 +45,7 @@ at::Tensor W8A8Linear::forward(const Activation& input) {
   if (!packed_) return unflatten(forward_cuda(input, rows), input.leading);
   at::Tensor y = at::empty({rows, n_}, at::kFloat);
   cpu::int8_gemm(*packed_, input.q.data_ptr<int8_t>(), rows, input.scale.data_ptr<float>(),
-                 format_ == Format::kInt8Token, scale_.data_ptr<float>(), data_or_null(bias_),
+                 format_.per_token(), scale_.data_ptr<float>(), data_or_null(bias_),
                  y.data_ptr<float>());
   return unflatten(y.to(context_.compute), input.leading);
 }
@@ -57,7 +57,7 @@ at::Tensor W8A8Linear::forward_cuda(const Activation& input, int64_t rows) {
   cuda::Int8Gemm gemm;
   gemm.x = x.const_data_ptr<int8_t>(), gemm.w = q_.const_data_ptr<int8_t>();
   gemm.row_scale = input.scale.const_data_ptr<float>();
-  gemm.per_row = format_ == Format::kInt8Token;
+  gemm.per_row = format_.per_token();
   gemm.col_scale = padded_scale_.const_data_ptr<float>();
   gemm.bias = padded_bias_.defined() ? padded_bias_.const_data_ptr<float>() : nullptr;
   gemm.typed_bias = typed_bias_.defined() ? typed_bias_.data_ptr() : nullptr;
@@ -73,7 +73,7 @@ at::Tensor W8A8Linear::forward_cublas(const at::Tensor& q, const Activation& inp
   const at::Tensor sums = at::_int_mm(at::constant_pad_nd(q, {0, 0, 0, padded - rows}), q_.t());
   at::Tensor y = at::empty({rows, n_}, sums.options().dtype(context_.compute));
   cuda::dequantize(sums.data_ptr<int32_t>(), sums.size(1), rows, n_, input.scale.data_ptr<float>(),
-                   format_ == Format::kInt8Token, scale_.data_ptr<float>(),
+                   format_.per_token(), scale_.data_ptr<float>(),
                    bias_.defined() ? bias_.data_ptr() : nullptr, cuda_type(y), y.data_ptr(),
                    current_cuda_stream());
   return y;

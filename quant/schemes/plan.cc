@@ -36,10 +36,11 @@ std::vector<int64_t> fitting_groups(int64_t k) {
 }
 
 void check_group(const Matrix& matrix, const Scheme& scheme) {
-  if (scheme.group == 0 || matrix.k % scheme.group == 0) return;
+  const int64_t group = scheme.weight.group;
+  if (group == 0 || matrix.k % group == 0) return;
   const auto fitting = fitting_groups(matrix.k);
   throw UsageError(
-      fmt::format("groups of {} in {}, which has {} inputs", scheme.group, matrix.name, matrix.k),
+      fmt::format("groups of {} in {}, which has {} inputs", group, matrix.name, matrix.k),
       fitting.empty() ? std::string("a number of inputs that is a multiple of 8")
                       : fmt::format("a group that divides them: {}", fmt::join(fitting, ", ")),
       fmt::format("choose such a group, or --layer '.*{}=w8a16' for these layers",
@@ -103,7 +104,7 @@ class Planner {
   void add(const Site& site, size_t i, const Choice& choice, const std::string& reason) {
     const Matrix& matrix = site.matrices[i];
     check_group(matrix, choice.scheme);
-    const bool clip = choice.scheme.weight_bits == 4 && rules_.clip_search;
+    const bool clip = choice.scheme.weight.element == Dtype::kI4 && rules_.clip_search;
     plan_.push_back({matrix.name, choice.scheme, reason, choice.input_range, matrix.n, matrix.k,
                      site.weight_name(i), clip});
   }
@@ -148,7 +149,7 @@ class Planner {
       return {Scheme(), "not on the list of projections", 0};
     }
     const Scheme& scheme = rule != nullptr ? rule->scheme : rules_.scheme;
-    if (scheme.activation != ActivationQuant::kStaticTensor) return {scheme, "", 0};
+    if (!scheme.input.per_tensor()) return {scheme, "", 0};
     const StaticInput& input = input_of(site);
     if (input.per_token) return {parse_scheme("w8a8-dynamic"), input.reason, 0};
     return {scheme, "", input.range};
@@ -201,12 +202,11 @@ std::vector<ModulePlan> plan_modules(const Topology& topology, const PlanRules& 
 
 int64_t stored_bytes(const Scheme& scheme, int64_t n, int64_t k) {
   if (!scheme.quantized()) return 2 * n * k;
-  const int64_t scales = 2 * n * (scheme.group > 0 ? k / scheme.group : 1);
-  if (scheme.activation != ActivationQuant::kNone) {
-    return n * k + scales + (scheme.activation == ActivationQuant::kStaticTensor ? 2 : 0);
-  }
+  const auto& [element, group] = scheme.weight;
+  const int64_t scales = 2 * n * (group > 0 ? k / group : 1);
+  if (!scheme.weight_only()) return n * k + scales + (scheme.input.per_tensor() ? 2 : 0);
   constexpr int64_t kShape = 16;  // weight_shape: two int64
-  return 4 * n * ((k * scheme.weight_bits + 31) / 32) + scales + kShape;
+  return 4 * n * ((k * bits(element) + 31) / 32) + scales + kShape;
 }
 
 }  // namespace octet

@@ -14,10 +14,10 @@ constexpr std::string_view kGrouped = "w4a16-g";
 constexpr int64_t kGroupStep = 8, kLargestGroup = int64_t{1} << 20;
 
 const std::vector<Scheme>& fixed_schemes() {
-  static const std::vector<Scheme> all = {{"fp16", 16, ActivationQuant::kNone, 0},
-                                          {"w8a8-dynamic", 8, ActivationQuant::kDynamicToken, 0},
-                                          {"w8a8-static", 8, ActivationQuant::kStaticTensor, 0},
-                                          {"w8a16", 8, ActivationQuant::kNone, 0}};
+  static const std::vector<Scheme> all = {{"fp16", {}, Format::kFloat},
+                                          {"w8a8-dynamic", {Dtype::kI8}, Format::kInt8Token},
+                                          {"w8a8-static", {Dtype::kI8}, Format::kInt8Tensor},
+                                          {"w8a16", {Dtype::kI8}, Format::kFloat}};
   return all;
 }
 
@@ -39,7 +39,7 @@ Scheme parse_scheme(const std::string& name) {
   }
   if (name.starts_with(kGrouped)) {
     if (const auto group = group_of(std::string_view(name).substr(kGrouped.size()))) {
-      return {name, 4, ActivationQuant::kNone, *group};
+      return {name, {Dtype::kI4, *group}, Format::kFloat};
     }
   }
   throw UsageError(

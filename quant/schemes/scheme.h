@@ -4,17 +4,26 @@
 #include <string>
 #include <vector>
 
+#include "kernels/codebook.h"
+#include "models/format.h"
+
 namespace octet {
 
-enum class ActivationQuant { kNone, kDynamicToken, kStaticTensor };
+/// How a weight is stored.
+struct WeightFormat {
+  Dtype element =
+      Dtype::kF16;    ///< of codes (kernels/codebook.h), or float: as the checkpoint has it
+  int64_t group = 0;  ///< weights along K that share a scale; 0: one scale an output channel
+  bool operator==(const WeightFormat&) const = default;
+};
 
-/// What a scheme name means: bits and scales of weights, and what happens to activations.
+/// What a scheme name means: the elements and scales of weights, and what happens to inputs.
 struct Scheme {
   std::string name = "fp16";
-  int weight_bits = 16;
-  ActivationQuant activation = ActivationQuant::kNone;
-  int64_t group = 0;  ///< weights along K that share a scale; 0: one scale an output channel
-  bool quantized() const { return weight_bits < 16; }
+  WeightFormat weight;
+  Format input;
+  bool quantized() const { return has_codebook(weight.element); }
+  bool weight_only() const { return quantized() && !input.quantized(); }
   bool operator==(const Scheme&) const = default;
 };
 

@@ -12,6 +12,7 @@
 #include "core/version.h"
 #include "models/open.h"
 #include "models/parse_dtype.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "quant/formats/compressed_tensors/compressed_tensors.h"
 

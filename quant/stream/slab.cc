@@ -15,14 +15,10 @@ uint64_t aligned(uint64_t bytes) {
   return (bytes + kAlign - 1) / kAlign * kAlign;
 }
 
-uint64_t width(cpu::FloatType type) {
-  return type == cpu::FloatType::kF32 ? 4 : 2;
-}
-
-double value_at(const std::byte* data, cpu::FloatType type, int64_t element) {
-  if (type == cpu::FloatType::kF32) return reinterpret_cast<const float*>(data)[element];
+double value_at(const std::byte* data, Dtype type, int64_t element) {
+  if (type == Dtype::kF32) return reinterpret_cast<const float*>(data)[element];
   const uint16_t bits = reinterpret_cast<const uint16_t*>(data)[element];
-  return type == cpu::FloatType::kF16 ? half_to_float(bits) : bfloat16_to_float(bits);
+  return type == Dtype::kF16 ? half_to_float(bits) : bfloat16_to_float(bits);
 }
 
 }  // namespace
@@ -35,15 +31,13 @@ SlabCutter::SlabCutter(const StreamItem& item, const TensorInfo& source, size_t 
     slab_rows_ = static_cast<int64_t>(buffer_bytes / kAlign * kAlign);
     return;
   }
-  cpu::FloatType type{};
-  float_type(source.dtype, type);
   rows_ = source.shape[0];
   k_ = source.shape[1];
   groups_ = item.codes.group > 0 ? k_ / item.codes.group : 1;
   const bool packs = item.action == StreamItem::Action::kPacked;
-  words_ = packs ? (k_ * item.codes.bits + 31) / 32 : 0;
-  row_bytes_ = k_ * width(type);
-  const uint64_t scale_bytes = groups_ * width(item.codes.scale_type);
+  words_ = packs ? (k_ * bits(item.codes.element) + 31) / 32 : 0;
+  row_bytes_ = k_ * byte_size(source.dtype);
+  const uint64_t scale_bytes = groups_ * byte_size(item.codes.scale_type);
   const uint64_t each = row_bytes_ + k_ + words_ * 4 + groups_ * sizeof(float) + scale_bytes;
   slab_rows_ = static_cast<int64_t>((buffer_bytes - 5 * kAlign) / std::max<uint64_t>(each, 1));
   if (slab_rows_ < 1) {
@@ -68,8 +62,7 @@ std::span<std::byte> SlabCutter::input(int64_t slab, std::byte* buffer) const {
 
 std::vector<Piece> SlabCutter::convert(int64_t slab, std::byte* buffer) const {
   if (copies()) return copy(slab, buffer);
-  cpu::FloatType type{};
-  float_type(source_.dtype, type);
+  const Dtype type = source_.dtype;
   const int64_t rows = rows_of(slab), first = slab * slab_rows_;
   auto* codes = reinterpret_cast<int8_t*>(buffer + codes_);
   auto* scales = reinterpret_cast<float*>(buffer + scales_);
@@ -78,24 +71,25 @@ std::vector<Piece> SlabCutter::convert(int64_t slab, std::byte* buffer) const {
   cpu::store_scales(scales, rows * groups_, item_.codes.scale_type, buffer + stored_);
   uint64_t begin = codes_, row = static_cast<uint64_t>(k_);
   if (item_.action == StreamItem::Action::kPacked) {
-    cpu::pack_qweight(codes, rows, k_, item_.codes.bits,
+    cpu::pack_qweight(codes, rows, k_, item_.codes.element,
                       reinterpret_cast<int32_t*>(buffer + packed_));
     begin = packed_;
     row = static_cast<uint64_t>(words_) * 4;
   }
-  const uint64_t scale_row = groups_ * width(item_.codes.scale_type);
+  const uint64_t scale_row = groups_ * byte_size(item_.codes.scale_type);
   return {{0, first * row, {buffer + begin, rows * row}},
           {1, first * scale_row, {buffer + stored_, rows * scale_row}}};
 }
 
 std::vector<Piece> SlabCutter::copy(int64_t slab, std::byte* buffer) const {
   const std::span<const std::byte> bytes = input(slab, buffer);
-  cpu::FloatType type{};
-  if (float_type(source_.dtype, type)) {
-    const auto count = static_cast<int64_t>(bytes.size() / width(type));
+  const Dtype type = source_.dtype;
+  if (is_compute_dtype(type)) {
+    const auto count = static_cast<int64_t>(bytes.size() / byte_size(type));
     const int64_t bad = cpu::find_nonfinite(buffer, type, count);
     if (bad >= 0) {
-      damaged(static_cast<int64_t>(offset(slab) / width(type)) + bad, value_at(buffer, type, bad));
+      damaged(static_cast<int64_t>(offset(slab) / byte_size(type)) + bad,
+              value_at(buffer, type, bad));
     }
   }
   return {{0, offset(slab), bytes}};

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/containers/dtype.h"
+#include "core/containers/tensor_info.h"
 #include "kernels/cpu/weights/quantize_weights.h"
 
 namespace octet {
@@ -23,16 +23,12 @@ struct StreamItem {
   std::string source;  ///< tensor that is read
   std::string target;  ///< kCopy: tensor that is written; otherwise the module
   Action action = Action::kCopy;
-  cpu::WeightQuantOptions codes;
+  WeightCoding codes;
   std::vector<ConstantTensor> constants;
 };
 
 /// The tensors that an item writes, its constants behind them. `source` describes what is read.
 /// Error unless the action can be done: a float matrix [n, k] whose groups divide k.
 std::vector<TensorInfo> item_tensors(const StreamItem& item, const TensorInfo& source);
-
-/// float16, bfloat16 or float32 as the kernels call it; false for another dtype.
-bool float_type(Dtype dtype, cpu::FloatType& type);
-Dtype container_dtype(cpu::FloatType type);
 
 }  // namespace octet

@@ -1,4 +1,4 @@
-#include "core/containers/dtype.h"
+#include "core/containers/tensor_info.h"
 
 #include <bit>
 #include <cmath>
@@ -91,6 +91,20 @@ TEST(Dtype, NamesRoundTrip) {
   EXPECT_EQ(dtype_from_name("f32"), std::nullopt);
   EXPECT_EQ(dtype_from_name(""), std::nullopt);
   EXPECT_THAT(error_of([] { bits(static_cast<Dtype>(99)); }), HasSubstr("dtype number 99"));
+}
+
+TEST(Dtype, CodesOfFourBitsAreNoContainersDtype) {
+  EXPECT_EQ(bits(Dtype::kI4), 4);
+  EXPECT_EQ(name(Dtype::kI4), "I4");
+  EXPECT_EQ(dtype_from_name("I4"), std::nullopt);
+}
+
+TEST(Dtype, SizesAreKnownWhenCompiled) {
+  static_assert(bits(Dtype::kBF16) == 16 && byte_size(Dtype::kF64) == 8);
+  static_assert(byte_size(Dtype::kF6E2M3) == 0 && byte_size(Dtype::kI4) == 0);
+  static_assert(is_compute_dtype(Dtype::kF32) && !is_compute_dtype(Dtype::kF64));
+  EXPECT_THAT(error_of([] { refuse_dtype(Dtype::kU16, "a kernel", "F32"); }),
+              HasSubstr("a kernel with elements of type U16"));
 }
 
 TEST(Dtype, Counts) {

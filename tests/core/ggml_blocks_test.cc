@@ -4,8 +4,8 @@
 #include <array>
 #include <fstream>
 
-#include "core/containers/dtype.h"
 #include "core/containers/gguf.h"
+#include "core/dtype.h"
 #include "core/random.h"
 #include "tests/core/gguf_builder.h"
 #include "tests/core/support.h"

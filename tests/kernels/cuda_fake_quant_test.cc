@@ -9,7 +9,7 @@
 namespace octet::cuda {
 namespace {
 
-constexpr Type kTypes[] = {Type::kF32, Type::kF16, Type::kBF16};
+constexpr Dtype kTypes[] = {Dtype::kF32, Dtype::kF16, Dtype::kBF16};
 
 class FakeQuantGpu : public TypedGpu {};
 INSTANTIATE_TEST_SUITE_P(Types, FakeQuantGpu, testing::ValuesIn(kTypes),
@@ -27,9 +27,10 @@ TEST_P(FakeQuantGpu, Weights) {
                              {33, 1024, 8},
                              {0, 8, 1},
                              {2, 33, 1}}) {
-    for (int bits : {8, 4}) {
+    for (const Dtype element : {Dtype::kI8, Dtype::kI4}) {
       const int64_t count = shape.n * shape.k, group = shape.k / shape.groups;
-      const float top = bits == 8 ? 127.0f : 7.0f, low = bits == 8 ? -127.0f : -8.0f;
+      const bool wide = element == Dtype::kI8;
+      const float top = wide ? 127.0f : 7.0f, low = wide ? -127.0f : -8.0f;
       const std::vector<float> x = normals(count, 1);
       std::vector<float> scales = normals(shape.n * shape.groups, 2);
       for (float& s : scales) s = (std::abs(s) + 0.5f) * 1.5f / top;  // some codes are clamped
@@ -42,7 +43,7 @@ TEST_P(FakeQuantGpu, Weights) {
       }
       const OnDevice<float> dx(x), ds(scales);
       const OnDevice<uint8_t> dv(room_for(count)), di(std::vector<uint8_t>(count, 9));
-      fake_quant_weights(dx.get(), ds.get(), shape.n, shape.k, shape.groups, bits, GetParam(),
+      fake_quant_weights(dx.get(), ds.get(), shape.n, shape.k, shape.groups, element, GetParam(),
                          dv.get(), di.get(), nullptr);
       EXPECT_EQ(dv.host(), encode(values, GetParam())) << shape.n << " x " << shape.k;
       EXPECT_EQ(di.host(), inside) << shape.n << " x " << shape.k;
@@ -51,9 +52,18 @@ TEST_P(FakeQuantGpu, Weights) {
 }
 
 TEST_P(FakeQuantGpu, WeightsInUnevenGroupsAreRefused) {
-  EXPECT_THROW(
-      fake_quant_weights(nullptr, nullptr, 1, 10, 3, 8, GetParam(), nullptr, nullptr, nullptr),
-      Error);
+  EXPECT_THROW(fake_quant_weights(nullptr, nullptr, 1, 10, 3, Dtype::kI8, GetParam(), nullptr,
+                                  nullptr, nullptr),
+               Error);
+}
+
+TEST_P(FakeQuantGpu, ElementsWithoutCodesOrInstancesAreRefused) {
+  EXPECT_THROW(fake_quant_weights(nullptr, nullptr, 1, 8, 1, Dtype::kF8E4M3, GetParam(), nullptr,
+                                  nullptr, nullptr),
+               Error);
+  EXPECT_THROW(fake_quant_weights(nullptr, nullptr, 1, 8, 1, Dtype::kI8, Dtype::kF64, nullptr,
+                                  nullptr, nullptr),
+               Error);
 }
 
 TEST_P(FakeQuantGpu, MaskGradient) {
@@ -69,7 +79,7 @@ TEST_P(FakeQuantGpu, MaskGradient) {
     const OnDevice<float> out(std::vector<float>(count, 9.0f));
     mask_gradient(dx.get(), GetParam(), di.get(), count, out.get(), nullptr);
     EXPECT_EQ(out.host(), expected);
-    if (GetParam() != Type::kF32) continue;
+    if (GetParam() != Dtype::kF32) continue;
     mask_gradient(dx.get(), GetParam(), di.get(), count, reinterpret_cast<float*>(dx.get()),
                   nullptr);
     EXPECT_EQ(decode(dx.host(), GetParam()), expected);
@@ -87,7 +97,7 @@ TEST_P(FakeQuantGpu, Rows) {
     std::vector<float> scale(rows);
     reference::quantize_rows(x.data(), rows, k, q.data(), scale.data());
     const OnDevice<uint8_t> dx(encode(x, GetParam()));
-    for (Type to : kTypes) {
+    for (Dtype to : kTypes) {
       const OnDevice<uint8_t> out(std::vector<uint8_t>(rows * k * bytes_of(to)));
       const OnDevice<float> ds(std::vector<float>(rows, 9.0f));
       fake_quant_rows(dx.get(), GetParam(), rows, k, to, out.get(), ds.get(), nullptr);
@@ -116,7 +126,7 @@ TEST_P(FakeQuantGpu, Tensor) {
     x = rounded(x, GetParam());
     const OnDevice<uint8_t> dx(encode(x, GetParam()));
     const OnDevice<float> ds(std::vector<float>{0.0123f});
-    for (Type to : kTypes) {
+    for (Dtype to : kTypes) {
       const OnDevice<uint8_t> out(std::vector<uint8_t>(count * bytes_of(to)));
       fake_quant_tensor(dx.get(), GetParam(), count, ds.get(), to, out.get(), nullptr);
       std::vector<float> expected(count);
@@ -143,8 +153,8 @@ TEST_P(FakeQuantGpu, MaskBeyond) {
 }
 
 TEST_P(FakeQuantGpu, NothingIsNothing) {
-  fake_quant_rows(nullptr, GetParam(), 0, 8, Type::kF32, nullptr, nullptr, nullptr);
-  fake_quant_tensor(nullptr, GetParam(), 0, nullptr, Type::kF32, nullptr, nullptr);
+  fake_quant_rows(nullptr, GetParam(), 0, 8, Dtype::kF32, nullptr, nullptr, nullptr);
+  fake_quant_tensor(nullptr, GetParam(), 0, nullptr, Dtype::kF32, nullptr, nullptr);
   mask_gradient(nullptr, GetParam(), nullptr, 0, nullptr, nullptr);
   mask_beyond(nullptr, GetParam(), 1.0f, 0, nullptr, nullptr);
 }

@@ -58,10 +58,10 @@ struct Device {
   OnDevice<float> row, column, bias;
   OnDevice<uint8_t> typed_bias, y;
 };
-std::vector<float> rounded_bias(const Operands& o, Type type) {
+std::vector<float> rounded_bias(const Operands& o, Dtype type) {
   return decode(encode(o.bias, type), type);
 }
-Device to_device(const Operands& o, Type type) {
+Device to_device(const Operands& o, Dtype type) {
   return {OnDevice<int8_t>(o.x),
           OnDevice<int8_t>(o.w),
           OnDevice<float>(o.row),
@@ -70,7 +70,7 @@ Device to_device(const Operands& o, Type type) {
           OnDevice<uint8_t>(encode(o.bias, type)),
           OnDevice<uint8_t>(std::vector<uint8_t>(o.m * o.n * bytes_of(type), 0xff))};
 }
-Int8Gemm problem(const Operands& o, const Device& d, Type type, bool per_row, bool bias) {
+Int8Gemm problem(const Operands& o, const Device& d, Dtype type, bool per_row, bool bias) {
   Int8Gemm g;
   g.x = d.x.get(), g.w = d.w.get(), g.row_scale = d.row.get(), g.col_scale = d.column.get();
   g.per_row = per_row, g.m = o.m, g.n = o.n, g.k = o.k, g.type = type, g.y = d.y.get();
@@ -79,18 +79,18 @@ Int8Gemm problem(const Operands& o, const Device& d, Type type, bool per_row, bo
 }
 
 class GemmGpu : public TypedGpu {};
-INSTANTIATE_TEST_SUITE_P(Types, GemmGpu, testing::Values(Type::kF32, Type::kF16, Type::kBF16),
+INSTANTIATE_TEST_SUITE_P(Types, GemmGpu, testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBF16),
                          [](const auto& info) { return name_of(info.param); });
 
 /// A tile config by its place in int8_tile_configs(), each alone, so that slow checkers take them
 /// one by one.
-class TileConfigGpu : public testing::TestWithParam<std::tuple<Type, int>> {
+class TileConfigGpu : public testing::TestWithParam<std::tuple<Dtype, int>> {
  protected:
   void SetUp() override {
     int devices = 0;
     if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) GTEST_SKIP() << "no GPU";
   }
-  static Type type() { return std::get<0>(GetParam()); }
+  static Dtype type() { return std::get<0>(GetParam()); }
   static const Int8TileConfig& tile_config() {
     return int8_tile_configs()[std::get<1>(GetParam())];
   }
@@ -100,7 +100,7 @@ class TileConfigGpu : public testing::TestWithParam<std::tuple<Type, int>> {
                                                            : std::vector<int>{1, 18, 36};
   }
 };
-std::string tile_config_name(const testing::TestParamInfo<std::tuple<Type, int>>& info) {
+std::string tile_config_name(const testing::TestParamInfo<std::tuple<Dtype, int>>& info) {
   std::string name = name_of(std::get<0>(info.param)) + "_";
   for (const char c : std::string(int8_tile_configs()[std::get<1>(info.param)].name)) {
     name += std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
@@ -109,7 +109,7 @@ std::string tile_config_name(const testing::TestParamInfo<std::tuple<Type, int>>
 }
 INSTANTIATE_TEST_SUITE_P(
     TileConfigs, TileConfigGpu,
-    testing::Combine(testing::Values(Type::kF32, Type::kF16, Type::kBF16),
+    testing::Combine(testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBF16),
                      testing::Range(0, static_cast<int>(int8_tile_configs().size()))),
     tile_config_name);
 
@@ -135,7 +135,7 @@ TEST_P(TileConfigGpu, GivesTheReferencesBits) {
       }
     }
   }
-  EXPECT_TRUE(ran > 2 || type() == Type::kF32);
+  EXPECT_TRUE(ran > 2 || type() == Dtype::kF32);
 }
 
 TEST_P(GemmGpu, ChoosesOnceAndRemembers) {

@@ -58,7 +58,7 @@ class RowsGpu : public TypedGpu {
     return held(sum);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Types, RowsGpu, testing::Values(Type::kF32, Type::kF16, Type::kBF16),
+INSTANTIATE_TEST_SUITE_P(Types, RowsGpu, testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBF16),
                          [](const auto& info) { return name_of(info.param); });
 
 /// A row, and its norm in float64.
@@ -121,7 +121,7 @@ TEST_P(RowsGpu, Norms) {
 
 /// The roundings of the unfused ops: T(x * inverse), then T(that * weight).
 TEST_P(RowsGpu, RmsNormRoundsTwice) {
-  if (GetParam() == Type::kF32) GTEST_SKIP() << "float32 rounds nothing";
+  if (GetParam() == Dtype::kF32) GTEST_SKIP() << "float32 rounds nothing";
   for (int64_t k : {1000, 1002, 2048}) {
     constexpr float kSizes[] = {1.0f, -1.5f, 2.0f, -0.5f};  // mean of squares 1.875
     std::vector<float> x(k), expected(k);

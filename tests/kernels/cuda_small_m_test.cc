@@ -50,12 +50,12 @@ class SmallMGpu : public TypedGpu {
   }
   /// Half an ulp of the output type, and float32 sums over k of what adds up to `size`.
   static double bound(double sum, double size, int64_t k) {
-    const double least = GetParam() == Type::kF16 ? 0x1p-25 : 0.0;  // of a subnormal half
+    const double least = GetParam() == Dtype::kF16 ? 0x1p-25 : 0.0;  // of a subnormal half
     return std::abs(sum) * half_ulp(GetParam()) + least +
            size * (static_cast<double>(k) / 8 + 64) * 0x1p-24;
   }
 };
-INSTANTIATE_TEST_SUITE_P(Types, SmallMGpu, testing::Values(Type::kF32, Type::kF16, Type::kBF16),
+INSTANTIATE_TEST_SUITE_P(Types, SmallMGpu, testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBF16),
                          [](const auto& info) { return name_of(info.param); });
 
 TEST_P(SmallMGpu, Int8) {
@@ -115,7 +115,7 @@ TEST_P(SmallMGpu, Int8Widened) {
   }
 }
 
-void check_int4(const Size& size, int64_t m, int64_t group, Type type, Type scale_type,
+void check_int4(const Size& size, int64_t m, int64_t group, Dtype type, Dtype scale_type,
                 double (*bound)(double, double, int64_t)) {
   const auto [n, k] = size;
   const int64_t groups = (k + group - 1) / group;
@@ -126,7 +126,7 @@ void check_int4(const Size& size, int64_t m, int64_t group, Type type, Type scal
   const OnDevice<int8_t> dw(w);
   const OnDevice<float> dscale(scale);
   const OnDevice<uint8_t> dx(encode(x, type)), dbias(encode(bias, type));
-  const OnDevice<uint8_t> dy(std::vector<uint8_t>(m * n * (type == Type::kF32 ? 4 : 2), 0xa5));
+  const OnDevice<uint8_t> dy(std::vector<uint8_t>(m * n * (type == Dtype::kF32 ? 4 : 2), 0xa5));
   const OnDevice<uint8_t> packed(std::vector<uint8_t>(packed_w4_bytes(n, k)));
   const OnDevice<float> packed_scale(std::vector<float>(packed_w4_scales(n, k, group), kInf));
   pack_w4(dw.get(), dscale.get(), n, k, group, scale_type, packed.get(), packed_scale.get(),
@@ -154,7 +154,7 @@ TEST_P(SmallMGpu, Int4) {
     for (int64_t m : kRows) {
       for (int64_t group : {32, 64, 128, 48, 1024}) {
         if (group != 32 && m != 1 && m != 9 && m != 64) continue;
-        for (Type scale_type : {Type::kF32, GetParam()}) {
+        for (Dtype scale_type : {Dtype::kF32, GetParam()}) {
           check_int4(size, m, group, GetParam(), scale_type, bound);
           if (HasFatalFailure()) return;
         }
@@ -173,12 +173,12 @@ TEST_P(SmallMGpu, Int4Unpacked) {
     const OnDevice<float> dscale(scale);
     const OnDevice<uint8_t> packed(std::vector<uint8_t>(packed_w4_bytes(n, k)));
     const OnDevice<float> packed_scale(std::vector<float>(packed_w4_scales(n, k, group)));
-    pack_w4(dw.get(), dscale.get(), n, k, group, Type::kF32, packed.get(), packed_scale.get(),
+    pack_w4(dw.get(), dscale.get(), n, k, group, Dtype::kF32, packed.get(), packed_scale.get(),
             nullptr);
     for (const auto& [first, rows] :
          std::vector<std::pair<int64_t, int64_t>>{{0, n}, {0, 5}, {7, 10}, {16, n - 16}}) {
       const OnDevice<uint8_t> out(room_for(rows * k));
-      unpack_w4(packed.get(), packed_scale.get(), Type::kF32, group, first, rows, k, GetParam(),
+      unpack_w4(packed.get(), packed_scale.get(), Dtype::kF32, group, first, rows, k, GetParam(),
                 out.get(), nullptr);
       const std::vector<float> got = decode(out.host(), GetParam());
       for (int64_t i = 0; i < rows * k; ++i) {
@@ -205,11 +205,11 @@ TEST_P(SmallMGpu, NotFiniteStaysInItsToken) {
     const OnDevice<uint8_t> dx(encode(x, GetParam())), dy(room_for(m * n));
     const OnDevice<uint8_t> packed(std::vector<uint8_t>(packed_w4_bytes(n, k)));
     const OnDevice<float> packed_scale(std::vector<float>(packed_w4_scales(n, k, group)));
-    pack_w4(dw.get(), dscale.get(), n, k, group, Type::kF32, packed.get(), packed_scale.get(),
+    pack_w4(dw.get(), dscale.get(), n, k, group, Dtype::kF32, packed.get(), packed_scale.get(),
             nullptr);
     for (bool int4 : {false, true}) {
       if (int4) {
-        w4a16_small_m(dx.get(), packed.get(), packed_scale.get(), Type::kF32, group, nullptr,
+        w4a16_small_m(dx.get(), packed.get(), packed_scale.get(), Dtype::kF32, group, nullptr,
                       GetParam(), m, n, k, dy.get(), nullptr);
       } else {
         w8a16_small_m(dx.get(), dw.get(), dscale.get(), nullptr, GetParam(), m, n, k, dy.get(),
@@ -256,7 +256,7 @@ TEST_P(SmallMGpu, OverlappingReadsWhatItsPredecessorWrote) {
   std::vector<float> x;
   for (int64_t r = 0; r < rounds; ++r) x.insert(x.end(), m * k, static_cast<float>(r + 1) * 0.25f);
   const OnDevice<uint8_t> dx(encode(x, GetParam())), dy(room_for(rounds * m * n));
-  const int64_t bytes = GetParam() == Type::kF32 ? 4 : 2;
+  const int64_t bytes = GetParam() == Dtype::kF32 ? 4 : 2;
   for (int64_t r = 0; r < rounds; ++r) {
     quantize_rows(dx.get() + r * m * k * bytes, GetParam(), m, k, dq.get(), drow.get(), nullptr);
     w8a8_small_m(dq.get(), drow.get(), true, dw.get(), dcolumn.get(), nullptr, GetParam(), m, n, k,
@@ -286,7 +286,7 @@ TEST_P(SmallMGpu, SameBitsAgain) {
 }
 
 TEST_P(SmallMGpu, NoRowsIsNothing) {
-  const Type type = GetParam();
+  const Dtype type = GetParam();
   w8a8_small_m(nullptr, nullptr, true, nullptr, nullptr, nullptr, type, 0, 8, 8, nullptr, nullptr);
   w8a16_small_m(nullptr, nullptr, nullptr, nullptr, type, 0, 8, 8, nullptr, nullptr);
   w4a16_small_m(nullptr, nullptr, nullptr, type, 32, nullptr, type, 0, 8, 8, nullptr, nullptr);
@@ -294,7 +294,7 @@ TEST_P(SmallMGpu, NoRowsIsNothing) {
 }
 
 TEST_P(SmallMGpu, Refuses) {
-  const Type type = GetParam(), other = type == Type::kF16 ? Type::kBF16 : Type::kF16;
+  const Dtype type = GetParam(), other = type == Dtype::kF16 ? Dtype::kBF16 : Dtype::kF16;
   const int64_t m = kSmallMMost + 1;
   EXPECT_THROW(w8a8_small_m(nullptr, nullptr, true, nullptr, nullptr, nullptr, type, m, 1, 1,
                             nullptr, nullptr),

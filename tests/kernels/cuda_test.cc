@@ -17,7 +17,7 @@ std::vector<int8_t> codes(int64_t count) {
 }
 
 class KernelsGpu : public TypedGpu {};
-INSTANTIATE_TEST_SUITE_P(Types, KernelsGpu, testing::Values(Type::kF32, Type::kF16, Type::kBF16),
+INSTANTIATE_TEST_SUITE_P(Types, KernelsGpu, testing::Values(Dtype::kF32, Dtype::kF16, Dtype::kBF16),
                          [](const auto& info) { return name_of(info.param); });
 
 TEST_P(KernelsGpu, QuantizeRows) {
@@ -151,9 +151,9 @@ TEST_P(KernelsGpu, SmallMLinear) {
       const std::vector<float> y = decode(dy.host(), GetParam());
       const std::vector<float> held = rounded(x, GetParam()), held_bias = rounded(bias, GetParam());
       // Half an ulp of the output type, and k / 32 + 5 additions in float32.
-      const double ulp = GetParam() == Type::kF32   ? 0x1p-24
-                         : GetParam() == Type::kF16 ? 0x1p-11
-                                                    : 0x1p-8;
+      const double ulp = GetParam() == Dtype::kF32   ? 0x1p-24
+                         : GetParam() == Dtype::kF16 ? 0x1p-11
+                                                     : 0x1p-8;
       for (int64_t i = 0; i < m * n; ++i) {
         double sum = m % 2 ? held_bias[i % n] : 0, size = std::abs(sum);
         for (int64_t j = 0; j < k; ++j) {

@@ -72,30 +72,30 @@ inline uint16_t half_bits(float v) {
   return static_cast<uint16_t>(sign | (up ? high : low));
 }
 
-inline std::vector<uint8_t> encode(const std::vector<float>& x, Type type) {
-  std::vector<uint8_t> out(x.size() * (type == Type::kF32 ? 4 : 2));
-  if (type == Type::kF32) std::memcpy(out.data(), x.data(), out.size());
-  for (size_t i = 0; type != Type::kF32 && i < x.size(); ++i) {
-    const uint16_t bits = type == Type::kF16 ? half_bits(x[i]) : bf16_bits(x[i]);
+inline std::vector<uint8_t> encode(const std::vector<float>& x, Dtype type) {
+  std::vector<uint8_t> out(x.size() * (type == Dtype::kF32 ? 4 : 2));
+  if (type == Dtype::kF32) std::memcpy(out.data(), x.data(), out.size());
+  for (size_t i = 0; type != Dtype::kF32 && i < x.size(); ++i) {
+    const uint16_t bits = type == Dtype::kF16 ? half_bits(x[i]) : bf16_bits(x[i]);
     std::memcpy(&out[2 * i], &bits, 2);
   }
   return out;
 }
 
-inline std::vector<float> decode(const std::vector<uint8_t>& bytes, Type type) {
-  std::vector<float> x(bytes.size() / (type == Type::kF32 ? 4 : 2));
-  if (type == Type::kF32) std::memcpy(x.data(), bytes.data(), bytes.size());
-  for (size_t i = 0; type != Type::kF32 && i < x.size(); ++i) {
+inline std::vector<float> decode(const std::vector<uint8_t>& bytes, Dtype type) {
+  std::vector<float> x(bytes.size() / (type == Dtype::kF32 ? 4 : 2));
+  if (type == Dtype::kF32) std::memcpy(x.data(), bytes.data(), bytes.size());
+  for (size_t i = 0; type != Dtype::kF32 && i < x.size(); ++i) {
     uint16_t bits;
     std::memcpy(&bits, &bytes[2 * i], 2);
-    x[i] = type == Type::kF16 ? reference::from_half(bits)
-                              : std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+    x[i] = type == Dtype::kF16 ? reference::from_half(bits)
+                               : std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
   }
   return x;
 }
 
 /// x as its type holds it.
-inline std::vector<float> rounded(const std::vector<float>& x, Type type) {
+inline std::vector<float> rounded(const std::vector<float>& x, Dtype type) {
   return decode(encode(x, type), type);
 }
 
@@ -106,21 +106,21 @@ inline std::vector<float> normals(int64_t count, uint64_t seed) {
   return x;
 }
 
-inline size_t bytes_of(Type type) {
-  return type == Type::kF32 ? 4 : 2;
+inline size_t bytes_of(Dtype type) {
+  return type == Dtype::kF32 ? 4 : 2;
 }
 
-inline std::string name_of(Type type) {
-  return type == Type::kF32 ? "F32" : type == Type::kF16 ? "F16" : "BF16";
+inline std::string name_of(Dtype type) {
+  return type == Dtype::kF32 ? "F32" : type == Dtype::kF16 ? "F16" : "BF16";
 }
 
 /// Half a unit in the last place of the type, relative.
-inline double half_ulp(Type type) {
-  return type == Type::kF32 ? 0x1p-24 : type == Type::kF16 ? 0x1p-11 : 0x1p-8;
+inline double half_ulp(Dtype type) {
+  return type == Dtype::kF32 ? 0x1p-24 : type == Dtype::kF16 ? 0x1p-11 : 0x1p-8;
 }
 
 /// A test in each element type.
-class TypedGpu : public testing::TestWithParam<Type> {
+class TypedGpu : public testing::TestWithParam<Dtype> {
  protected:
   void SetUp() override {
     int devices = 0;

@@ -17,10 +17,10 @@ namespace octet::cpu {
 namespace {
 
 struct Case {
-  Case(int64_t m, int64_t n, int64_t k, int64_t group, int bits)
-      : m(m), n(n), k(k), group(group), bits(bits) {
+  Case(int64_t m, int64_t n, int64_t k, int64_t group, Dtype element)
+      : m(m), n(n), k(k), group(group), element(element) {
     const Random random(static_cast<uint64_t>(n * 1000 + k), "packed_weights_test");
-    const int64_t groups = k / group, codes_of_bits = int64_t{1} << bits;
+    const int64_t groups = k / group, codes_of_bits = int64_t{1} << bits(element);
     for (int64_t i = 0; i < m * k; ++i) x.push_back(static_cast<float>(random.normal(i)));
     for (int64_t i = 0; i < n * k; ++i) {
       codes.push_back(
@@ -34,14 +34,14 @@ struct Case {
       bias.push_back(static_cast<float>(random.normal(3'000'000'000 + i)));
     }
   }
-  PackedWeights packed() const { return {codes.data(), scales.data(), n, k, group, bits}; }
+  PackedWeights packed() const { return {codes.data(), scales.data(), n, k, group, element}; }
   std::vector<float> run(const float* bias_or_null, PackedRoute route) const {
     std::vector<float> y(static_cast<size_t>(m * n));
     packed().gemm(x.data(), m, bias_or_null, y.data(), route);
     return y;
   }
   int64_t m, n, k, group;
-  int bits;
+  Dtype element;
   std::vector<float> x, scales, bias;
   std::vector<int8_t> codes;
 };
@@ -63,7 +63,7 @@ void expect_close(const Case& c, const std::vector<float>& y, const float* bias,
       const double operands = unit * std::min(size, 6 * std::sqrt(squares));
       const double sums = size * (static_cast<double>(c.k) / 8 + 8) * 0x1p-24;
       ASSERT_NEAR(y[i * c.n + j], sum, operands + sums)
-          << c.m << " " << c.n << " " << c.k << " group " << c.group << " bits " << c.bits;
+          << c.m << " " << c.n << " " << c.k << " group " << c.group << " of " << name(c.element);
     }
   }
 }
@@ -85,30 +85,30 @@ class PackedWeightsRoute : public ::testing::TestWithParam<PackedRoute> {
 TEST_P(PackedWeightsRoute, MatchesDoublesForInt8PerChannel) {
   for (const int64_t n : {1, 31, 32, 33, 130}) {
     for (const int64_t k : {1, 2, 7, 16, 33, 70, 600}) {
-      check(Case((n + k) % 11, n, k, k, 8), k % 2 == 0);
+      check(Case((n + k) % 11, n, k, k, Dtype::kI8), k % 2 == 0);
     }
   }
 }
 
 TEST_P(PackedWeightsRoute, MatchesDoublesForGroups) {
-  for (const int bits : {4, 8}) {
+  for (const Dtype element : {Dtype::kI4, Dtype::kI8}) {
     for (const int64_t group : {2, 8, 32, 64, 96}) {
-      check(Case(group % 7, 70, 2 * group, group, bits), true);
-      check(Case(17, 40, 9 * group, group, bits), false);
+      check(Case(group % 7, 70, 2 * group, group, element), true);
+      check(Case(17, 40, 9 * group, group, element), false);
     }
-    check(Case(5, 64, 576, 576, bits), true);
+    check(Case(5, 64, 576, 576, element), true);
   }
 }
 
 TEST_P(PackedWeightsRoute, MatchesDoublesForEveryNumberOfRows) {
   for (const int64_t m : {0, 1, 2, 3, 4, 5, 12, 15, 16, 17, 31, 32, 33, 65, 200, 400}) {
-    check(Case(m, 45, 64, 32, 4), m % 2 == 0);
-    check(Case(m, 45, 65, 65, 8), m % 2 != 0);
+    check(Case(m, 45, 64, 32, Dtype::kI4), m % 2 == 0);
+    check(Case(m, 45, 65, 65, Dtype::kI8), m % 2 != 0);
   }
 }
 
 TEST_P(PackedWeightsRoute, BitsDoNotDependOnThreads) {
-  const Case c(37, 200, 256, 64, 4);
+  const Case c(37, 200, 256, 64, Dtype::kI4);
   const std::vector<float> whole = c.run(nullptr, GetParam());
   const int threads = omp_get_max_threads();
   omp_set_num_threads(threads == 1 ? 3 : 1);
@@ -122,8 +122,8 @@ INSTANTIATE_TEST_SUITE_P(Routes, PackedWeightsRoute,
 
 // The loops of every level by themselves, against the plain ones.
 TEST(PackedWeights, LevelsAgreeWithinRounding) {
-  for (const int bits : {4, 8}) {
-    const Case c(4, 32, 96, 32, bits);
+  for (const Dtype element : {Dtype::kI4, Dtype::kI8}) {
+    const Case c(4, 32, 96, 32, element);
     const PackedWeights packed = c.packed();
     const PackedPanel panel = packed.panel(0);
     std::vector<float> expected(4 * kPanelColumns);
@@ -151,32 +151,33 @@ TEST(PackedWeights, LevelsAgreeWithinRounding) {
 }
 
 TEST(PackedWeights, RefusesGroupsThatDoNotFit) {
-  const Case c(1, 4, 12, 12, 8);
-  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 5, 8), Error);
-  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 3, 8), Error);
-  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 4, 3), Error);
-  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 0, 4), Error);
+  const Case c(1, 4, 12, 12, Dtype::kI8);
+  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 5, Dtype::kI8), Error);
+  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 3, Dtype::kI8), Error);
+  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 4, Dtype::kF4), Error);
+  EXPECT_THROW(PackedWeights(c.codes.data(), c.scales.data(), 4, 12, 0, Dtype::kI4), Error);
 }
 
 TEST(PackedWeights, HoldsHalfAByteAWeight) {
-  const Case c(1, 64, 256, 64, 4);
+  const Case c(1, 64, 256, 64, Dtype::kI4);
   EXPECT_EQ(c.packed().bytes(), 64 * 256 / 2 + 64 * 4 * sizeof(float));
 }
 
 TEST(PackedWeightsSpeedSlow, Linear) {
   if (!speed_wanted()) GTEST_SKIP() << "set OCTET_SPEED to time weight-only linears";
-  for (const int bits : {8, 4}) {
-    const int64_t n = 4096, k = 4096, group = bits == 8 ? k : 128;
-    const Case c(1024, n, k, group, bits);
+  for (const Dtype element : {Dtype::kI8, Dtype::kI4}) {
+    const int64_t n = 4096, k = 4096, group = element == Dtype::kI8 ? k : 128;
+    const Case c(1024, n, k, group, element);
     std::vector<PackedWeights> copies;
-    for (int i = 0; i < (bits == 8 ? 16 : 30); ++i) copies.push_back(c.packed());
+    for (int i = 0; i < (element == Dtype::kI8 ? 16 : 30); ++i) copies.push_back(c.packed());
     std::vector<float> y(static_cast<size_t>(c.m * n));
     for (const int64_t m : {1, 8, 32, 128, 512}) {
       const double ms = median_ms(static_cast<int64_t>(copies.size()), [&](int64_t i) {
         copies[static_cast<size_t>(i)].gemm(c.x.data(), m, nullptr, y.data());
       });
-      std::printf("speed w%da16 n=%lld k=%lld m=%lld ms=%.4f\n", bits, static_cast<long long>(n),
-                  static_cast<long long>(k), static_cast<long long>(m), ms);
+      std::printf("speed w%da16 n=%lld k=%lld m=%lld ms=%.4f\n", bits(element),
+                  static_cast<long long>(n), static_cast<long long>(k), static_cast<long long>(m),
+                  ms);
       std::fflush(stdout);
     }
   }

@@ -25,10 +25,10 @@ std::string message(const Call& call) {
 TEST(CudaStubs, SayThatThisBuildHasNoKernels) {
   EXPECT_FALSE(is_built());
   const auto named = testing::HasSubstr("this octet was built without CUDA");
-  EXPECT_THAT(message([] { quantize_rows(nullptr, Type::kF16, 1, 1, nullptr, nullptr, nullptr); }),
+  EXPECT_THAT(message([] { quantize_rows(nullptr, Dtype::kF16, 1, 1, nullptr, nullptr, nullptr); }),
               named);
   EXPECT_THAT(message([] {
-                activate_rows(RowActivation::kRelu, nullptr, Type::kF32, 1, 1, RowTarget{},
+                activate_rows(RowActivation::kRelu, nullptr, Dtype::kF32, 1, 1, RowTarget{},
                               nullptr);
               }),
               named);

@@ -11,6 +11,7 @@
 #include "core/json.h"
 #include "models/open.h"
 #include "models/run/model.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "tests/environment.h"
 #include "tests/tools/support.h"

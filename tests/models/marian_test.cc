@@ -14,6 +14,7 @@
 #include "models/architectures/marian.h"
 #include "models/decoding/beam_search.h"
 #include "models/open.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "tests/environment.h"
 #include "tests/tools/support.h"

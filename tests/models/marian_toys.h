@@ -11,6 +11,7 @@
 #include "core/containers/safetensors.h"
 #include "core/json.h"
 #include "models/architectures/marian.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "tests/environment.h"
 #include "tests/tools/support.h"

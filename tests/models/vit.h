@@ -9,6 +9,7 @@
 
 #include "core/containers/safetensors.h"
 #include "datasets/images/images.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "tests/environment.h"
 #include "tests/tools/support.h"

@@ -34,7 +34,7 @@ struct Case {
       module.scheme = parse_scheme(scheme);
       module.n = matrix.n, module.k = matrix.k;
       module.input_range = 2.5;
-      module.clip_search = module.scheme.weight_bits == 4;
+      module.clip_search = module.scheme.weight.element == Dtype::kI4;
       plan.push_back(module);
     }
     FakeQuantOptions options;
@@ -61,10 +61,10 @@ struct Case {
     codes.q = weight.q;
     codes.scale = weight.scale.to(at::kFloat);
     codes.bias = parameters[1].leaf.detach();
-    codes.bits = plan[0].scheme.weight_bits;
-    codes.group = plan[0].scheme.group;
-    codes.dynamic = plan[0].scheme.activation == ActivationQuant::kDynamicToken;
-    if (plan[0].scheme.activation == ActivationQuant::kStaticTensor) {
+    codes.element = plan[0].scheme.weight.element;
+    codes.group = plan[0].scheme.weight.group;
+    codes.input = plan[0].scheme.input;
+    if (plan[0].scheme.input.per_tensor()) {
       codes.input_scale = linear->deployed_input_scale().to(at::kFloat);
     }
     return make_quantized_linear(codes, {});
@@ -84,9 +84,9 @@ TEST_P(FakeQuant, StartsWithTheCodesThatQuantizeWrites) {
   const QuantizedWeight ours = c.linear->deployed();
   std::vector<at::Tensor> q, scale;
   for (const ModulePlan& module : c.plan) {
-    const auto made = quantize_weight(
-        c.source->get(module.module + ".weight").dense,
-        {module.scheme.weight_bits, module.scheme.group, module.clip_search}, at::kHalf);
+    const auto made = quantize_weight(c.source->get(module.module + ".weight").dense,
+                                      {module.scheme.weight.element, module.scheme.weight.group,
+                                       module.clip_search, Dtype::kF16});
     q.push_back(made.q), scale.push_back(made.scale);
   }
   EXPECT_TRUE(at::equal(ours.q, at::cat(q)));
@@ -132,9 +132,9 @@ TEST_P(FakeQuant, TrainingSeesWhatIsDeployed) {
 struct Reference {
   Reference(const Case& c, bool learned) {
     const Scheme& scheme = c.plan[0].scheme;
-    const int64_t low = scheme.weight_bits == 8 ? -127 : -8,
-                  high = scheme.weight_bits == 8 ? 127 : 7;
-    const int64_t group = scheme.group > 0 ? scheme.group : kColumns;
+    const bool eight = scheme.weight.element == Dtype::kI8;
+    const int64_t low = eight ? -127 : -8, high = eight ? 127 : 7;
+    const int64_t group = scheme.weight.group > 0 ? scheme.weight.group : kColumns;
     const at::Tensor zero = at::zeros({kRows * kColumns / group});
     weight = c.parameters[0].leaf.detach().clone().requires_grad_(true);
     bias = c.parameters[1].leaf.detach().clone().requires_grad_(true);
@@ -145,11 +145,11 @@ struct Reference {
                                  weight.view({-1, group}), scale, zero, 0, low, high, factor)
                                  .view({kRows, kColumns});
     at::Tensor input = x.view({-1, kColumns});
-    if (scheme.activation == ActivationQuant::kDynamicToken) {
+    if (scheme.input.per_token()) {
       const at::Tensor tokens = c.input().scale;
       input = at::fake_quantize_per_channel_affine(
           input, tokens, at::zeros({tokens.size(0)}, at::kInt), 0, -127, 127);
-    } else if (scheme.activation == ActivationQuant::kStaticTensor) {
+    } else if (scheme.input.per_tensor()) {
       input_scale = c.linear->deployed_input_scale().to(at::kFloat).requires_grad_(learned);
       input = at::_fake_quantize_learnable_per_tensor_affine(
           input, input_scale, at::zeros({1}), -127, 127,
@@ -182,7 +182,7 @@ TEST_P(FakeQuant, GradientsEqualATens) {
     expect_close(c.parameters[0].leaf.grad(), expected.weight.grad(), "weight");
     expect_close(c.parameters[1].leaf.grad(), expected.bias.grad(), "bias");
     EXPECT_GT(c.parameters[0].leaf.grad().eq(0).sum().item<int64_t>(), 0) << "some are clamped";
-    if (c.plan[0].scheme.activation == ActivationQuant::kStaticTensor) {
+    if (c.plan[0].scheme.input.per_tensor()) {
       EXPECT_GT(c.x.grad().eq(0).sum().item<int64_t>(), 0) << "some are clamped";
     }
     if (!learned) continue;
@@ -197,7 +197,7 @@ TEST_P(FakeQuant, GradientsEqualATens) {
 
 TEST_P(FakeQuant, FrozenScalesStayAndLearnedOnesAreLeaves) {
   Case frozen(GetParam(), false), learned(GetParam(), true);
-  const bool is_static = frozen.plan[0].scheme.activation == ActivationQuant::kStaticTensor;
+  const bool is_static = frozen.plan[0].scheme.input.per_tensor();
   EXPECT_EQ(frozen.parameters.size(), 2U);
   EXPECT_EQ(learned.parameters.size(), is_static ? 4U : 3U);
   EXPECT_TRUE(at::equal(frozen.linear->deployed().scale, learned.linear->deployed().scale));

@@ -29,8 +29,7 @@ std::shared_ptr<Codes> source(bool dynamic, bool is_static) {
     Weight weight;
     weight.q = at::randint(-128, 128, {matrix.n, matrix.k}, at::kChar);
     weight.scale = at::rand({matrix.n, 1}) * 0.01 + 0.001;
-    weight.bits = 8;
-    weight.dynamic = dynamic;
+    weight.input = dynamic ? Format::kInt8Token : is_static ? Format::kInt8Tensor : Format::kFloat;
     if (is_static) weight.input_scale = at::full({1}, 0.02F);
     made->weights[matrix.name + ".weight"] = weight;
   }
@@ -111,7 +110,7 @@ TEST_P(QuantizedLinears, ARowIsTheSameBitsAmongAnyOthers) {
     made.q = at::randint(-127, 128, {384, 512}, at::kChar);
     made.scale = at::rand({384, 1}) * 0.001;
     made.bias = normals({384});
-    made.dynamic = true;
+    made.input = Format::kInt8Token;
     return made;
   }();
   W8A8Linear linear(codes, context_), cold(codes, context_);
@@ -140,12 +139,16 @@ TEST_P(QuantizedLinears, WeightOnlyEqualsDequantizedWeights) {
 }
 
 TEST_P(QuantizedLinears, GroupedEqualsDequantizedWeights) {
-  for (const auto& [bits, group] : {std::pair<int, int64_t>{4, 16}, {4, 12}, {4, 32}, {8, 16}}) {
+  for (const auto& [element, group] : {std::pair<Dtype, int64_t>{Dtype::kI4, 16},
+                                       {Dtype::kI4, 12},
+                                       {Dtype::kI4, 32},
+                                       {Dtype::kI8, 16}}) {
     for (const bool half_scales : {false, true}) {
       const int64_t k = 96;
       QuantizedSite codes;
-      codes.bits = bits, codes.group = group;
-      codes.q = at::randint(bits == 4 ? -8 : -128, bits == 4 ? 8 : 128, {21, k}, at::kChar);
+      codes.element = element, codes.group = group;
+      codes.q = element == Dtype::kI4 ? at::randint(-8, 8, {21, k}, at::kChar)
+                                      : at::randint(-128, 128, {21, k}, at::kChar);
       codes.scale = at::rand({21, k / group}) * 0.01 + 0.001;
       // A GPU holds scales in the compute type where none is rounded by that.
       if (half_scales) codes.scale = codes.scale.to(context_.compute).to(at::kFloat);
@@ -155,11 +158,11 @@ TEST_P(QuantizedLinears, GroupedEqualsDequantizedWeights) {
       for (const int64_t rows : {1, 16, 17, 40, 80}) {
         const at::Tensor x = normals({rows, k});
         EXPECT_TRUE(equals_float(linear->forward(input_of(*linear, x)), x, weight, bias))
-            << bits << " " << group << " " << rows;
+            << name(element) << " " << group << " " << rows;
       }
       // A CPU's panels have 32 rows, a GPU's 16 of 128 columns.
       const int64_t panel_rows = 32, columns = context_.device.is_cpu() ? k : 128;
-      EXPECT_LT(linear->bytes(), static_cast<uint64_t>(panel_rows * columns * bits / 8 +
+      EXPECT_LT(linear->bytes(), static_cast<uint64_t>(panel_rows * columns * bits(element) / 8 +
                                                        panel_rows * columns / group * 4 + 200));
     }
   }
@@ -200,7 +203,7 @@ TEST(QuantizedSites, NeighboursMustAgree) {
   mixed->weights["b.weight"].input_scale = at::full({1}, 0.03F);
   EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);
   mixed = source(true, false);
-  mixed->weights["b.weight"].dynamic = false;
+  mixed->weights["b.weight"].input = Format::kFloat;
   EXPECT_THROW(load_quantized_site(site(), *mixed, {}), Error);
 }
 

@@ -46,8 +46,8 @@ std::string error_of(const PlanRules& rules) {
 
 TEST(Schemes, GroupsAreMultiplesOfEight) {
   const Scheme scheme = parse_scheme("w4a16-g64");
-  EXPECT_EQ(scheme.weight_bits, 4);
-  EXPECT_EQ(scheme.group, 64);
+  EXPECT_EQ(scheme.weight.element, Dtype::kI4);
+  EXPECT_EQ(scheme.weight.group, 64);
   for (const char* bad : {"w4a16-g", "w4a16-g0", "w4a16-g12", "w4a16-g-8", "w4a16-g064",
                           "w4a16-g64x", "w4a16", "w4a16-g99999999999999999999", "int8"}) {
     EXPECT_THROW(parse_scheme(bad), UsageError) << bad;

@@ -14,6 +14,7 @@
 #include "core/hash.h"
 #include "core/io/input_file.h"
 #include "core/random.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "quant/qparams.h"
 
@@ -46,8 +47,8 @@ Tensors model_tensors() {
 }
 
 std::vector<StreamItem> model_items() {
-  const cpu::WeightQuantOptions eight{8, 0, false, cpu::FloatType::kF16};
-  const cpu::WeightQuantOptions four{4, 64, true, cpu::FloatType::kF16};
+  const WeightCoding eight{Dtype::kI8, 0, false, Dtype::kF16};
+  const WeightCoding four{Dtype::kI4, 64, true, Dtype::kF16};
   const std::string shape("\0\2\0\0\0\0\0\0\200\2\0\0\0\0\0\0", 16);
   return {{"embed.weight", "embed.weight", Action::kCopy, {}, {}},
           {"a.weight", "a", Action::kCodes, eight, {}},
@@ -137,11 +138,11 @@ TEST_F(StreamWriter, WritesWhatTheTensorFunctionsGive) {
   for (const char* kept : {"embed.weight", "empty", "ids", "norm.weight"}) {
     EXPECT_TRUE(at::equal(read_tensor(made, kept), tensors.at(kept))) << kept;
   }
-  const QuantizedWeight a = quantize_weight(tensors.at("a.weight"), {}, at::kHalf);
+  const QuantizedWeight a = quantize_weight(tensors.at("a.weight"), {});
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight"), a.q));
   EXPECT_TRUE(at::equal(read_tensor(made, "a.weight_scale"), a.scale));
-  const QuantizedWeight c = quantize_weight(tensors.at("c.weight"), {}, at::kHalf);
-  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_qweight(c.q, 8)));
+  const QuantizedWeight c = quantize_weight(tensors.at("c.weight"), {});
+  EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_packed"), pack_qweight(c.q, Dtype::kI8)));
   EXPECT_TRUE(at::equal(read_tensor(made, "c.weight_scale"), c.scale));
   EXPECT_TRUE(at::equal(read_tensor(made, "b.weight_shape"), at::tensor({512, 640}, at::kLong)));
   EXPECT_EQ(made.info("b.weight_packed").shape, (std::vector<int64_t>{512, 80}));

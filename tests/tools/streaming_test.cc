@@ -213,7 +213,7 @@ TEST_F(DeepSeek, RoutersAndNormsAreKeptAndExpertsQuantized) {
       EXPECT_TRUE(at::equal(weight, wide.to(at::kBFloat16)));
       continue;
     }
-    const QuantizedWeight expected = quantize_weight(wide, {}, at::kBFloat16);
+    const QuantizedWeight expected = quantize_weight(wide, {Dtype::kI8, 0, false, Dtype::kBF16});
     EXPECT_TRUE(at::equal(weight, expected.q)) << module;
     EXPECT_TRUE(at::equal(read_tensor(made, module + ".weight_scale"), expected.scale)) << module;
   }
@@ -229,9 +229,9 @@ TEST_F(DeepSeek, FourBitsInGroups) {
   const Checkpoint made(path("w4a16-g32"));
   for (const auto& [module, wide] : wide_) {
     if (module == "model.layers.61.eh_proj") continue;
-    const QuantizedWeight expected = quantize_weight(wide, {4, 32, true}, at::kBFloat16);
-    EXPECT_TRUE(
-        at::equal(read_tensor(made, module + ".weight_packed"), pack_qweight(expected.q, 4)));
+    const QuantizedWeight expected = quantize_weight(wide, {Dtype::kI4, 32, true, Dtype::kBF16});
+    EXPECT_TRUE(at::equal(read_tensor(made, module + ".weight_packed"),
+                          pack_qweight(expected.q, Dtype::kI4)));
     EXPECT_TRUE(at::equal(read_tensor(made, module + ".weight_scale"), expected.scale));
   }
   EXPECT_EQ(octet_cli("verify " + path("w4a16-g32")).code, 0);

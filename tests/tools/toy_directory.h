@@ -8,6 +8,7 @@
 
 #include "core/containers/safetensors.h"
 #include "models/architectures/llama.h"
+#include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 
 namespace octet::test {

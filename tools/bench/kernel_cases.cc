@@ -36,7 +36,7 @@ struct Layer {
 };
 
 void quantize(const at::Tensor& x, at::Tensor& q, at::Tensor& scale) {
-  cuda::quantize_rows(x.data_ptr(), cuda::Type::kF16, x.size(0), x.size(1), q.data_ptr<int8_t>(),
+  cuda::quantize_rows(x.data_ptr(), Dtype::kF16, x.size(0), x.size(1), q.data_ptr<int8_t>(),
                       scale.data_ptr<float>(), current_cuda_stream());
 }
 
@@ -50,7 +50,7 @@ Weights make_weights(int64_t n, int64_t k) {
   const at::Tensor scales = at::rand({n, k / kGroup}, w.scale.options());
   w.packed = at::empty({cuda::packed_w4_bytes(n, k)}, kHalf.dtype(at::kByte));
   w.packed_scale = at::empty({cuda::packed_w4_scales(n, k, kGroup)}, kHalf);
-  cuda::pack_w4(four.data_ptr<int8_t>(), scales.data_ptr<float>(), n, k, kGroup, cuda::Type::kF16,
+  cuda::pack_w4(four.data_ptr<int8_t>(), scales.data_ptr<float>(), n, k, kGroup, Dtype::kF16,
                 w.packed.data_ptr<uint8_t>(), w.packed_scale.data_ptr(), current_cuda_stream());
   return w;
 }
@@ -105,15 +105,15 @@ KernelCase linear_case(const std::string& kernel, int64_t m, const std::shared_p
     c.call = [layer, o](int64_t i) {
       const Weights& w = layer->weights[i];
       cuda::w8a16_small_m(o.x.data_ptr(), w.codes.data_ptr<int8_t>(), w.scale.data_ptr<float>(),
-                          nullptr, cuda::Type::kF16, o.x.size(0), layer->n, layer->k,
-                          o.y.data_ptr(), current_cuda_stream(), true);
+                          nullptr, Dtype::kF16, o.x.size(0), layer->n, layer->k, o.y.data_ptr(),
+                          current_cuda_stream(), true);
     };
   } else {
     c.call = [layer, o](int64_t i) {
       const Weights& w = layer->weights[i];
       cuda::w4a16_small_m(o.x.data_ptr(), w.packed.data_ptr<uint8_t>(), w.packed_scale.data_ptr(),
-                          cuda::Type::kF16, kGroup, nullptr, cuda::Type::kF16, o.x.size(0),
-                          layer->n, layer->k, o.y.data_ptr(), current_cuda_stream(), true);
+                          Dtype::kF16, kGroup, nullptr, Dtype::kF16, o.x.size(0), layer->n,
+                          layer->k, o.y.data_ptr(), current_cuda_stream(), true);
     };
   }
   return c;
@@ -169,7 +169,7 @@ void add_row_kernels(std::vector<KernelCase>& cases) {
     };
     cases.push_back(c);
   };
-  constexpr auto kF16 = cuda::Type::kF16;
+  constexpr auto kF16 = Dtype::kF16;
   add("quantize", 3, [](const RowBuffers& b, const cuda::RowTarget& to, void* stream) {
     cuda::quantize_rows(b.x.data_ptr(), kF16, kRows, kColumns, to.q, to.scale, stream);
   });

@@ -41,7 +41,7 @@ std::vector<std::string> split_schemes(const std::string& list) {
 }
 
 bool is_static(const std::string& scheme) {
-  return parse_scheme(scheme).activation == ActivationQuant::kStaticTensor;
+  return parse_scheme(scheme).input.per_tensor();
 }
 
 }  // namespace
@@ -133,7 +133,7 @@ FinetuneOptions Stages::finetune_options(const std::string& scheme) const {
   o.trainer.warmup = std::max<int64_t>(1, options_.finetune / 20);
   o.trainer.eval_every = o.trainer.save_every = std::max<int64_t>(1, options_.finetune / 10);
   // What 8 bits lose is so little that larger steps only add to it.
-  o.trainer.lr = parse_scheme(scheme).weight_bits == 4 ? options_.lr : options_.lr / 10;
+  o.trainer.lr = parse_scheme(scheme).weight.element == Dtype::kI4 ? options_.lr : options_.lr / 10;
   if (context_.device.starts_with("cuda")) o.trainer.precision = "bfloat16";
   return o;
 }

@@ -27,7 +27,7 @@ class PackedInt8 {
 };
 
 /// y[m, n] = (sum_k x[m, k] * w[n, k]) * row_scale[m] * col_scale[n] + bias[n], float32 out.
-/// x: int8 [m, k], codes -127..127 (-128 allowed). row_scale: [m] when per_row, else [1]. bias may
+/// x: int8 [m, k], Int8Codes (-128 allowed). row_scale: [m] when per_row, else [1]. bias may
 /// be null. The sums are exact in INT32 for k <= 2^17 on every level, so all levels give the same
 /// bits.
 void int8_gemm(const PackedInt8& w, const int8_t* x, int64_t m, const float* row_scale,

@@ -18,12 +18,13 @@ const PackedKernels& kernels() {
 }
 
 /// Codes of columns [column, column + 32) in the order of PackedWeights::codes_.
-void pack_panel(const int8_t* codes, int64_t n, int64_t k, int64_t column, int bits, uint8_t* to) {
+void pack_panel(const int8_t* codes, int64_t n, int64_t k, int64_t column, Dtype element,
+                uint8_t* to) {
   const auto code = [&](int64_t c, int64_t j) {
     return column + c < n ? static_cast<int>(codes[(column + c) * k + j]) : 0;
   };
   for (int64_t c = 0; c < kPanelColumns; ++c) {
-    if (bits == 8) {
+    if (element == Dtype::kI8) {
       for (int64_t j = 0; j < k; ++j) to[j * kPanelColumns + c] = static_cast<uint8_t>(code(c, j));
       continue;
     }
@@ -75,21 +76,25 @@ PackedRoute best_packed_route() {
 }
 
 PackedWeights::PackedWeights(const int8_t* codes, const float* scales, int64_t n, int64_t k,
-                             int64_t group, int bits)
-    : n_(n), k_(k), group_(group), panels_((n + kPanelColumns - 1) / kPanelColumns), bits_(bits) {
-  if ((bits != 4 && bits != 8) || group <= 0 || k % group != 0 ||
-      (group % 2 != 0 && (group != k || bits == 4))) {
-    throw Error(fmt::format("{}-bit weights of {} inputs in groups of {}", bits, k, group),
-                "4 or 8 bits, and an even group that divides the inputs",
+                             int64_t group, Dtype element)
+    : n_(n),
+      k_(k),
+      group_(group),
+      panels_((n + kPanelColumns - 1) / kPanelColumns),
+      element_(element) {
+  if ((element != Dtype::kI4 && element != Dtype::kI8) || group <= 0 || k % group != 0 ||
+      (group % 2 != 0 && (group != k || element == Dtype::kI4))) {
+    throw Error(fmt::format("{} weights of {} inputs in groups of {}", name(element), k, group),
+                "I4 or I8, and an even group that divides the inputs",
                 "this is a defect in octet: please report it");
   }
-  const int64_t groups = k / group, bytes = k * kPanelColumns * bits / 8;
+  const int64_t groups = k / group, bytes = k * kPanelColumns * bits(element) / 8;
   auto* packed = static_cast<uint8_t*>(codes_.reserve(static_cast<size_t>(panels_ * bytes)));
   const int64_t scale_count = panels_ * groups * kPanelColumns;
   auto* to = static_cast<float*>(scales_.reserve(static_cast<size_t>(scale_count) * sizeof(float)));
 #pragma omp parallel for schedule(static) if (n * k >= kSerialWork)
   for (int64_t p = 0; p < panels_; ++p) {
-    pack_panel(codes, n, k, p * kPanelColumns, bits, packed + p * bytes);
+    pack_panel(codes, n, k, p * kPanelColumns, element, packed + p * bytes);
     for (int64_t i = 0; i < groups * kPanelColumns; ++i) {
       const int64_t row = p * kPanelColumns + i % kPanelColumns;
       to[p * groups * kPanelColumns + i] = row < n ? scales[row * groups + i / kPanelColumns] : 0;
@@ -99,7 +104,7 @@ PackedWeights::PackedWeights(const int8_t* codes, const float* scales, int64_t n
 
 PackedPanel PackedWeights::panel(int64_t p) const {
   PackedPanel panel{static_cast<const uint8_t*>(codes_.data()),
-                    static_cast<const float*>(scales_.data()), k_, group_, bits_};
+                    static_cast<const float*>(scales_.data()), k_, group_, bits(element_)};
   panel.codes += p * panel.code_bytes(k_);
   panel.scales += p * panel.groups() * kPanelColumns;
   return panel;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "kernels/cpu/gemm/packed_block.h"
 #include "kernels/cpu/scratch.h"
 
@@ -18,10 +19,10 @@ PackedRoute best_packed_route();
 /// Integer weights in the order the kernels read them.
 class PackedWeights {
  public:
-  /// codes: int8 [n, k]; bits 8: any, bits 4: in [-8, 7]. scales: float32 [n, k / group]; k is a
-  /// multiple of group, and group is even or k.
+  /// codes: int8 [n, k] of `element`, which is I8 (any value) or I4 (two to a byte). scales:
+  /// float32 [n, k / group]; k is a multiple of group, and group is even or k. Else an Error.
   PackedWeights(const int8_t* codes, const float* scales, int64_t n, int64_t k, int64_t group,
-                int bits);
+                Dtype element);
   int64_t n() const { return n_; }
   int64_t k() const { return k_; }
   uint64_t bytes() const { return codes_.size() + scales_.size(); }  ///< held in memory
@@ -45,8 +46,8 @@ class PackedWeights {
                  const Output& out) const;
 
   int64_t n_, k_, group_, panels_;
-  int bits_;
-  AlignedBuffer codes_;   // bits 8: int8 [panels][k][32]; bits 4: [panels][k / 2][32], a byte holds
+  Dtype element_;
+  AlignedBuffer codes_;   // I8: int8 [panels][k][32]; I4: [panels][k / 2][32], a byte holds
                           // code + 8 of an even k in its low half and of the next in its high half
   AlignedBuffer scales_;  // float32 [panels][groups][32]
 };

@@ -1,8 +1,8 @@
 // Quantization of activations on the CPU, fused with the producers that feed a quantized linear.
-// Convention (docs/architecture.md "Numbers"): real = scale * q, symmetric, q in [-127, 127], scale
-// = absmax / 127, round half to even; an all-zero row has scale 1 and q 0. NaN or Inf in a row: the
-// scale becomes NaN (so that the damage stays visible) and q is 0. All matrices are row-major, rows
-// may be 0.
+// Convention (docs/architecture.md "Numbers"): real = scale * q, symmetric, q of Int8Codes
+// (kernels/codebook.h), scale = absmax / kDivisor, round half to even; an all-zero row has scale 1
+// and q 0. NaN or Inf in a row: the scale becomes NaN (so that the damage stays visible) and q is
+// 0. All matrices are row-major, rows may be 0.
 #pragma once
 #include <cstdint>
 
@@ -11,7 +11,7 @@ namespace octet::cpu {
 /// Per token: x [rows, k] -> q [rows, k], scale [rows].
 void quantize_rows(const float* x, int64_t rows, int64_t k, int8_t* q, float* scale);
 
-/// Per tensor with a given scale: x [count] -> q [count], clamped to [-127, 127].
+/// Per tensor with a given scale: x [count] -> q [count], clamped to Int8Codes.
 void quantize_tensor(const float* x, int64_t count, float scale, int8_t* q);
 
 /// RMSNorm: y[r, j] = x[r, j] * rsqrt(mean(x[r]^2) + eps) * weight[j]  (float32, mean in float64 or

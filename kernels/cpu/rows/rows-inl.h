@@ -31,10 +31,10 @@ float row_scale(const float* x, int64_t k) {
   }
   if (static_cast<uint32_t>(top) >= kInfinity) return std::numeric_limits<float>::quiet_NaN();
   const float absmax = __builtin_bit_cast(float, top);
-  float scale = absmax / 127.0f;
+  float scale = absmax / Int8Codes::kDivisor;
   if (scale == 0.0f) return 1.0f;
   // A subnormal scale has few bits: the next one up that keeps the row in range.
-  while (absmax / scale > 127.5f) scale = std::nextafter(scale, 1.0f);
+  while (absmax / scale > Int8Codes::kHigh + 0.5f) scale = std::nextafter(scale, 1.0f);
   return scale;
 }
 
@@ -46,8 +46,8 @@ void row_quantize(const float* x, int64_t k, float scale, int8_t* q) {
   for (int64_t j = 0; j < k; ++j) {
     float v = x[j] / scale;
     v = v == v ? v : 0.0f;
-    v = v < -127.0f ? -127.0f : v;
-    v = v > 127.0f ? 127.0f : v;
+    v = v < Int8Codes::kLow ? Int8Codes::kLow : v;
+    v = v > Int8Codes::kHigh ? Int8Codes::kHigh : v;
     q[j] = static_cast<int8_t>(__builtin_bit_cast(int32_t, v + kRounder));
   }
 }

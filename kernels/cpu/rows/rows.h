@@ -3,15 +3,17 @@
 #pragma once
 #include <cstdint>
 
+#include "kernels/codebook.h"
 #include "kernels/cpu/features.h"
 
 namespace octet::cpu {
 
 struct RowKernels {
-  /// absmax(x) / 127 as quantize.h says: 1 for a zero row, NaN when any x is NaN or Inf.
+  /// absmax(x) / Int8Codes::kDivisor as quantize.h says: 1 for a zero row, NaN when any x is NaN or
+  /// Inf.
   float (*scale)(const float* x, int64_t k);
-  /// q = clamp(round_half_even(x / scale), -127, 127); 0 where the quotient is NaN, and everywhere
-  /// when scale is NaN.
+  /// q = round_half_even(x / scale) clamped to Int8Codes; 0 where the quotient is NaN, and
+  /// everywhere when scale is NaN.
   void (*quantize)(const float* x, int64_t k, float scale, int8_t* q);
   void (*rms_norm)(const float* x, const float* weight, float eps, int64_t k, float* y);
   void (*silu_mul)(const float* gate, const float* up, int64_t k, float* y);

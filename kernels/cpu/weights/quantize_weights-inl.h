@@ -33,10 +33,10 @@ void widen_half(const uint16_t* w, int64_t k, float* out) {
   }
 }
 
-void widen_row(const void* w, FloatType type, int64_t k, float* out) {
-  if (type == FloatType::kF16) {
+void widen_row(const void* w, Dtype type, int64_t k, float* out) {
+  if (type == Dtype::kF16) {
     widen_half(static_cast<const uint16_t*>(w), k, out);
-  } else if (type == FloatType::kBF16) {
+  } else if (type == Dtype::kBF16) {
     const auto* bits = static_cast<const uint16_t*>(w);
     for (int64_t j = 0; j < k; ++j) out[j] = from_bits(static_cast<uint32_t>(bits[j]) << 16);
   } else {
@@ -54,15 +54,15 @@ uint32_t top_magnitude(const float* x, int64_t k) {
   return static_cast<uint32_t>(top);
 }
 
-float smallest_normal(FloatType type) {
-  return type == FloatType::kF16 ? 0x1p-14f : 0x1p-126f;
+float smallest_normal(Dtype type) {
+  return type == Dtype::kF16 ? 0x1p-14f : 0x1p-126f;
 }
 
 // v >= 0 rounded half to even. Below 2^-14 halves are multiples of 2^-24, the ulp of 0.75.
-float round_to(float v, FloatType type) {
-  if (type == FloatType::kF32) return v;
+float round_to(float v, Dtype type) {
+  if (type == Dtype::kF32) return v;
   const uint32_t bits = to_bits(v);
-  if (type == FloatType::kBF16) {
+  if (type == Dtype::kBF16) {
     return from_bits((bits + 0x7fffu + (bits >> 16 & 1u)) & 0xffff0000u);
   }
   if (v < 0x1p-14f) return (v + 0.75f) - 0.75f;
@@ -71,25 +71,23 @@ float round_to(float v, FloatType type) {
 }
 
 // The next value of `type` above a subnormal one.
-float next_up(float subnormal, FloatType type) {
-  if (type == FloatType::kF16) return subnormal + 0x1p-24f;
-  return from_bits(to_bits(subnormal) + (type == FloatType::kBF16 ? 0x10000u : 1u));
+float next_up(float subnormal, Dtype type) {
+  if (type == Dtype::kF16) return subnormal + 0x1p-24f;
+  return from_bits(to_bits(subnormal) + (type == Dtype::kBF16 ? 0x10000u : 1u));
 }
 
-struct Codebook {
-  float low, high, levels;  ///< smallest and largest code, range in codes
-  FloatType scale_type;
+struct ScaledCodes : Codebook {
+  Dtype scale_type;
 };
 
-Codebook codebook(const WeightQuantOptions& options) {
-  if (options.bits == 8) return {-127.0f, 127.0f, 127.0f, options.scale_type};
-  return {-8.0f, 7.0f, 7.5f, options.scale_type};
+ScaledCodes codes_of(const WeightCoding& coding) {
+  return {codebook(coding.element), coding.scale_type};
 }
 
-float scale_of(float range, const Codebook& book) {
-  const float scale = round_to(range / book.levels, book.scale_type);
+float scale_of(float range, const ScaledCodes& book) {
+  const float scale = round_to(range / book.divisor, book.scale_type);
   if (scale == 0.0f) return 1.0f;
-  if (scale < smallest_normal(book.scale_type) && range / scale > book.levels + 0.5f) {
+  if (scale < smallest_normal(book.scale_type) && range / scale > book.divisor + 0.5f) {
     return next_up(scale, book.scale_type);
   }
   return scale;
@@ -112,7 +110,7 @@ typedef float Register __attribute__((vector_size(kWidth * sizeof(float))));
 // errors[c] = sum over j of ((x[j] - scales[c] * code) / scales[0])^4. Squares would clip the large
 // weights, which matter most, too freely: on SmolLM2 they win nothing over absmax in divergence. A
 // lane is a candidate, so the order of additions is that of the weights on every target.
-void fourth_powers(const float* x, int64_t k, const float* scales, const Codebook& book,
+void fourth_powers(const float* x, int64_t k, const float* scales, const ScaledCodes& book,
                    float* errors) {
   const Register low = book.low - Register{}, high = book.high - Register{};
   for (int first = 0; first < kCandidates; first += 2 * kWidth) {
@@ -139,11 +137,11 @@ void fourth_powers(const float* x, int64_t k, const float* scales, const Codeboo
 }
 
 // `scale` is absmax's. Where it is subnormal, neighbouring scales are too coarse to search.
-float search_scale(const float* x, int64_t k, float absmax, float scale, const Codebook& book) {
-  if (absmax / book.levels < smallest_normal(book.scale_type)) return scale;
+float search_scale(const float* x, int64_t k, float absmax, float scale, const ScaledCodes& book) {
+  if (absmax / book.divisor < smallest_normal(book.scale_type)) return scale;
   float candidates[kCandidates], errors[kCandidates];
   for (int c = 0; c < kCandidates; ++c) {
-    candidates[c] = round_to(absmax * (kFortieths[c] / 40.0f) / book.levels, book.scale_type);
+    candidates[c] = round_to(absmax * (kFortieths[c] / 40.0f) / book.divisor, book.scale_type);
   }
   fourth_powers(x, k, candidates, book, errors);
   int best = 0;
@@ -151,7 +149,7 @@ float search_scale(const float* x, int64_t k, float absmax, float scale, const C
   return candidates[best];
 }
 
-void take_codes(const float* x, int64_t k, float scale, const Codebook& book, int8_t* codes) {
+void take_codes(const float* x, int64_t k, float scale, const ScaledCodes& book, int8_t* codes) {
   for (int64_t j = 0; j < k; ++j) {
     float v = x[j] / scale;
     v = v > book.low ? v : book.low;
@@ -160,27 +158,27 @@ void take_codes(const float* x, int64_t k, float scale, const Codebook& book, in
   }
 }
 
-bool quantize_row(const float* x, int64_t k, const WeightQuantOptions& options, int8_t* codes,
+bool quantize_row(const float* x, int64_t k, const WeightCoding& coding, int8_t* codes,
                   float* scales) {
-  const Codebook book = codebook(options);
-  const int64_t group = options.group > 0 ? options.group : k;
+  const ScaledCodes book = codes_of(coding);
+  const int64_t group = coding.group > 0 ? coding.group : k;
   for (int64_t first = 0; first < k; first += group) {
     const uint32_t top = top_magnitude(x + first, group);
     if (top >= kInfinity) return false;
     const float absmax = from_bits(top);
     float scale = scale_of(absmax, book);
     if (scale == kInf) return false;
-    if (options.clip_search) scale = search_scale(x + first, group, absmax, scale, book);
+    if (coding.clip_search) scale = search_scale(x + first, group, absmax, scale, book);
     take_codes(x + first, group, scale, book, codes + first);
     *scales++ = scale;
   }
   return true;
 }
 
-void round_trip_row(const float* x, int64_t k, const WeightQuantOptions& options,
-                    const float* scales, float* values, uint8_t* inside) {
-  const Codebook book = codebook(options);
-  const int64_t group = options.group > 0 ? options.group : k;
+void round_trip_row(const float* x, int64_t k, const WeightCoding& coding, const float* scales,
+                    float* values, uint8_t* inside) {
+  const ScaledCodes book = codes_of(coding);
+  const int64_t group = coding.group > 0 ? coding.group : k;
   for (int64_t first = 0; first < k; first += group) {
     const float scale = *scales++;
     for (int64_t j = first; j < first + group; ++j) {

@@ -2,44 +2,49 @@
 #pragma once
 #include <cstdint>
 
-namespace octet::cpu {
+#include "core/dtype.h"
 
-enum class FloatType { kF16, kBF16, kF32 };
+namespace octet {
 
-/// How a row of k weights becomes codes. bits 8: q in [-127, 127], scale = range / 127. bits 4: q
-/// in
-/// [-8, 7], scale = range / 7.5. Scales are rounded to scale_type before codes are taken against
-/// them (docs/architecture.md "Numbers").
-struct WeightQuantOptions {
-  int bits = 8;
+/// How a row of weights becomes codes: those of codebook(element), against scales that are rounded
+/// to scale_type first (docs/architecture.md "Numbers").
+struct WeightCoding {
+  Dtype element = Dtype::kI8;
   int64_t group = 0;         ///< weights along k that share a scale; 0: the whole row
   bool clip_search = false;  ///< range with the least sum of errors^4 instead of absmax
-  FloatType scale_type = FloatType::kF16;
+  Dtype scale_type = Dtype::kF16;
 };
+
+namespace cpu {
+
+/// Types of weights and of scales here are F16, BF16 and F32; any other, and an element without a
+/// codebook, is an Error.
 
 /// w: `rows` x k of `type`, row-major. codes: int8 [rows, k]. scales: [rows, k / group or 1], as
 /// stored, widened to float32. Rows are independent: any cut into calls gives the same bits, on any
 /// level. Returns the flat index of the first weight that is NaN, Inf or too large for a scale of
 /// scale_type, or -1; outputs are unspecified then. clip_search tries 16 ranges from 0.7 to 1.075
 /// times absmax in steps of 0.025 and takes the first of the best, absmax before all others.
-int64_t quantize_weights(const void* w, FloatType type, int64_t rows, int64_t k,
-                         const WeightQuantOptions& options, int8_t* codes, float* scales);
+int64_t quantize_weights(const void* w, Dtype type, int64_t rows, int64_t k,
+                         const WeightCoding& coding, int8_t* codes, float* scales);
 
 /// What a weight is worth once coded against scales that are given: values[i] = scale * code in
 /// float32, and inside[i] = 1 where the code was not clamped (0 else). w, values and inside: [rows,
-/// k]; scales: [rows, k / group or 1], > 0. Of `options` bits and group alone count.
-void round_trip(const float* w, int64_t rows, int64_t k, const WeightQuantOptions& options,
+/// k]; scales: [rows, k / group or 1], > 0. Of `coding` element and group alone count.
+void round_trip(const float* w, int64_t rows, int64_t k, const WeightCoding& coding,
                 const float* scales, float* values, uint8_t* inside);
 
 /// Flat index of the first NaN or Inf among `count` values, or -1.
-int64_t find_nonfinite(const void* w, FloatType type, int64_t count);
+int64_t find_nonfinite(const void* w, Dtype type, int64_t count);
 
 /// out[i] = scales[i] in `type`; exact for what quantize_weights gives.
-void store_scales(const float* scales, int64_t count, FloatType type, void* out);
+void store_scales(const float* scales, int64_t count, Dtype type, void* out);
 
-/// compressed-tensors "pack-quantized": code + 2^(bits-1) at bits [j * bits, ...) of int32 words
-/// along k, low bits first; packed: [rows, ceil(k * bits / 32)], zero-padded.
-void pack_qweight(const int8_t* codes, int64_t rows, int64_t k, int bits, int32_t* packed);
-void unpack_qweight(const int32_t* packed, int64_t rows, int64_t k, int bits, int8_t* codes);
+/// compressed-tensors "pack-quantized": with bits those of element, I8 or I4, code + 2^(bits-1) at
+/// bits [j * bits, ...) of int32 words along k, low bits first; packed: [rows, ceil(k * bits /
+/// 32)], zero-padded.
+void pack_qweight(const int8_t* codes, int64_t rows, int64_t k, Dtype element, int32_t* packed);
+void unpack_qweight(const int32_t* packed, int64_t rows, int64_t k, Dtype element, int8_t* codes);
 
-}  // namespace octet::cpu
+}  // namespace cpu
+}  // namespace octet

@@ -72,7 +72,7 @@ ChainTimer::~ChainTimer() {
 }
 
 void ChainTimer::produce() const {
-  quantize_rows(tokens_, Type::kF16, g_.m, g_.k, produced_, produced_scale_, stream_);
+  quantize_rows(tokens_, Dtype::kF16, g_.m, g_.k, produced_, produced_scale_, stream_);
 }
 
 double ChainTimer::microseconds(const Run& run) const {

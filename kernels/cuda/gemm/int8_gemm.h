@@ -20,7 +20,7 @@ struct Int8Gemm {
   const float* col_scale = nullptr;  ///< [n]
   const float* bias = nullptr;       ///< [n] or null
   const void* typed_bias = nullptr;  ///< the same in `type`, for the kernel of few rows
-  Type type = Type::kF16;            ///< of y: kF16 or kBF16
+  Dtype type = Dtype::kF16;          ///< of y: kF16 or kBF16
   int64_t m = 0, n = 0, k = 0;       ///< n a multiple of 8, k of 16; pointers aligned to 16 bytes
   void* y = nullptr;                 ///< [m, n]
 };

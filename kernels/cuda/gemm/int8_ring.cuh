@@ -85,7 +85,7 @@ __global__ void __launch_bounds__(S::kThreads, S::kBlocks)
 /// ranks: blocks that share a tile's K, 1 to 8.
 template <typename S>
 bool run_int8(const Int8Gemm& g, int ranks, void* /*workspace*/, bool overlap, void* stream) {
-  if (g.type == Type::kF32 || !takes<S>(g.m, g.n, g.k, ranks)) return false;
+  if (!is_16_bit(g.type) || !takes<S>(g.m, g.n, g.k, ranks)) return false;
   CUtensorMap weights, tokens;
   if (!encode(weights, g.w, g.n, g.k, S::kRows) || !encode(tokens, g.x, g.m, g.k, S::kTokens)) {
     return false;
@@ -93,7 +93,8 @@ bool run_int8(const Int8Gemm& g, int ranks, void* /*workspace*/, bool overlap, v
   const Result to{
       g.row_scale,           g.per_row, g.col_scale, g.bias, nullptr, static_cast<int>(g.m),
       static_cast<int>(g.n), g.y};
-  const auto kernel = g.type == Type::kF16 ? int8_kernel<S, __half> : int8_kernel<S, __nv_bfloat16>;
+  const auto kernel =
+      g.type == Dtype::kF16 ? int8_kernel<S, __half> : int8_kernel<S, __nv_bfloat16>;
   return launch_ring<S>(kernel, g.m, g.n, ranks, overlap, stream, weights, tokens, to,
                         static_cast<int>(ceil_div(g.k, S::kStep)), ranks);
 }

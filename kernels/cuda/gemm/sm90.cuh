@@ -84,7 +84,7 @@ struct Sm90Gemm {
       row.dCol = {g.per_row, cute::_0{}, 0};
     }
     out.epilogue.thread = {
-        {}, row, {g.col_scale}, {g.bias}, {g.type == Type::kBF16, g.bias != nullptr}};
+        {}, row, {g.col_scale}, {g.bias}, {g.type == Dtype::kBF16, g.bias != nullptr}};
     int device = 0, processors = 0;
     cudaGetDevice(&device);
     cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device);
@@ -109,7 +109,7 @@ struct Sm90Gemm {
   }
 
   static bool run(const Int8Gemm& g, int setting, void* workspace, bool overlap, void* stream) {
-    if (g.type == Type::kF32) return false;
+    if (!is_16_bit(g.type)) return false;
     const typename Gemm::Arguments args = arguments(g, setting);
     if (Gemm::can_implement(args) != cutlass::Status::kSuccess) return false;
     Gemm gemm;

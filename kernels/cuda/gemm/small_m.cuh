@@ -23,7 +23,7 @@ constexpr int kBlockLoads = kTileColumns * kBlock / 32;
 __host__ __device__ constexpr int nibble(int64_t place) {
   return static_cast<int>(4 * (place % 2 * 4 + place / 2));
 }
-/// A word's code of `place`, -8 to 7.
+/// A word's code of `place`: code + 8 is stored.
 __device__ inline int int4_code(uint32_t word, int64_t place) {
   return static_cast<int>(word >> nibble(place) & 15) - 8;
 }
@@ -34,14 +34,14 @@ struct Output {
   bool per_row;
   const float* col_scale;
   const void* bias;
-  Type type;
+  Dtype type;
   int64_t m, n;
   void* y;
 };
 
-__device__ inline float element(const void* data, Type type, int64_t i) {
-  if (type == Type::kF32) return static_cast<const float*>(data)[i];
-  if (type == Type::kF16) return to_float(static_cast<const __half*>(data)[i]);
+__device__ inline float element(const void* data, Dtype type, int64_t i) {
+  if (type == Dtype::kF32) return static_cast<const float*>(data)[i];
+  if (type == Dtype::kF16) return to_float(static_cast<const __half*>(data)[i]);
   return to_float(static_cast<const __nv_bfloat16*>(data)[i]);
 }
 
@@ -51,9 +51,9 @@ __device__ inline void write(const Output& out, int64_t token, int64_t column, f
   if (out.col_scale != nullptr) v = __fmul_rn(v, out.col_scale[column]);
   if (out.bias != nullptr) v = __fadd_rn(v, element(out.bias, out.type, column));
   const int64_t i = token * out.n + column;
-  if (out.type == Type::kF32) {
+  if (out.type == Dtype::kF32) {
     static_cast<float*>(out.y)[i] = v;
-  } else if (out.type == Type::kF16) {
+  } else if (out.type == Dtype::kF16) {
     static_cast<__half*>(out.y)[i] = from_float<__half>(v);
   } else {
     static_cast<__nv_bfloat16*>(out.y)[i] = from_float<__nv_bfloat16>(v);

@@ -47,9 +47,10 @@ int small_m_warps(int64_t blocks, int64_t turns) {
 }
 
 void w8a8_small_m(const int8_t* q, const float* row_scale, bool per_row, const int8_t* w,
-                  const float* col_scale, const void* bias, Type type, int64_t m, int64_t n,
+                  const float* col_scale, const void* bias, Dtype type, int64_t m, int64_t n,
                   int64_t k, void* y, void* stream, bool overlap) {
   refuse_many_rows("w8a8_small_m", m);
+  check_type(type, "w8a8_small_m");
   if (m <= 0 || n <= 0) return;
   const Output out{row_scale, per_row, col_scale, bias, type, m, n, y};
   if (k % 16 != 0 || !aligned(q, 16) || !aligned(w, 16)) {

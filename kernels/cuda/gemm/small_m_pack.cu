@@ -84,7 +84,7 @@ int64_t packed_w4_scales(int64_t n, int64_t k, int64_t group) {
 }
 
 void pack_w4(const int8_t* codes, const float* scale, int64_t n, int64_t k, int64_t group,
-             Type scale_type, uint8_t* packed, void* packed_scale, void* stream) {
+             Dtype scale_type, uint8_t* packed, void* packed_scale, void* stream) {
   if (n <= 0 || k <= 0) return;
   const int64_t words = packed_w4_bytes(n, k) / 4, scales = packed_w4_scales(n, k, group);
   pack_qweight_kernel<<<blocks_for(ceil_div(words, kThreads)), kThreads, 0, as_stream(stream)>>>(
@@ -98,8 +98,8 @@ void pack_w4(const int8_t* codes, const float* scale, int64_t n, int64_t k, int6
   check_launch("pack_w4");
 }
 
-void unpack_w4(const uint8_t* packed, const void* packed_scale, Type scale_type, int64_t group,
-               int64_t first, int64_t rows, int64_t k, Type type, void* out, void* stream) {
+void unpack_w4(const uint8_t* packed, const void* packed_scale, Dtype scale_type, int64_t group,
+               int64_t first, int64_t rows, int64_t k, Dtype type, void* out, void* stream) {
   if (rows <= 0 || k <= 0) return;
   const int64_t lanes = 64 * ceil_div(k, kBlock) * (ceil_div(rows, kTileColumns) + 1);
   const unsigned blocks = blocks_for(ceil_div(lanes, kThreads));

@@ -195,11 +195,11 @@ void launch_w4(const T* x, const uint8_t* packed, const S* scales, int64_t group
 
 }  // namespace
 
-void w4a16_small_m(const void* x, const uint8_t* packed, const void* packed_scale, Type scale_type,
-                   int64_t group, const void* bias, Type type, int64_t m, int64_t n, int64_t k,
+void w4a16_small_m(const void* x, const uint8_t* packed, const void* packed_scale, Dtype scale_type,
+                   int64_t group, const void* bias, Dtype type, int64_t m, int64_t n, int64_t k,
                    void* y, void* stream, bool overlap) {
   refuse_many_rows("w4a16_small_m", m);
-  if (scale_type != Type::kF32 && scale_type != type) {
+  if (scale_type != Dtype::kF32 && scale_type != type) {
     throw Error("w4a16_small_m with scales of another 16-bit type than its activations",
                 "scales as float32 or in the activations' type", "pack them so");
   }
@@ -207,7 +207,7 @@ void w4a16_small_m(const void* x, const uint8_t* packed, const void* packed_scal
   const Output out{nullptr, false, nullptr, bias, type, m, n, y};
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
-    if (scale_type == Type::kF32) {
+    if (scale_type == Dtype::kF32) {
       launch_w4(static_cast<const T*>(x), packed, static_cast<const float*>(packed_scale), group, k,
                 out, stream, overlap);
     } else if constexpr (!std::is_same_v<T, float>) {

@@ -26,10 +26,10 @@ struct DequantizeOp {
 };
 
 /// float32, and k or pointers that no vector load fits.
-void w8a16_plain(const void* x, const int8_t* w, const float* scale, const void* bias, Type type,
+void w8a16_plain(const void* x, const int8_t* w, const float* scale, const void* bias, Dtype type,
                  int64_t m, int64_t n, int64_t k, void* y, void* stream) {
   constexpr int64_t kMost = 8;
-  const int64_t size = type == Type::kF32 ? 4 : 2;
+  const int64_t size = byte_size(type);
   for (int64_t row = 0; row < m; row += kMost) {
     w8a16_gemv(w, scale, bias, static_cast<const char*>(x) + row * k * size, type,
                m - row < kMost ? m - row : kMost, n, k, static_cast<char*>(y) + row * n * size,
@@ -39,11 +39,12 @@ void w8a16_plain(const void* x, const int8_t* w, const float* scale, const void*
 
 }  // namespace
 
-void w8a16_small_m(const void* x, const int8_t* w, const float* scale, const void* bias, Type type,
+void w8a16_small_m(const void* x, const int8_t* w, const float* scale, const void* bias, Dtype type,
                    int64_t m, int64_t n, int64_t k, void* y, void* stream, bool overlap) {
   refuse_many_rows("w8a16_small_m", m);
+  check_type(type, "w8a16_small_m");
   if (m <= 0 || n <= 0) return;
-  if (type == Type::kF32 || k % 16 != 0 || !aligned(x, 16) || !aligned(w, 16)) {
+  if (type == Dtype::kF32 || k % 16 != 0 || !aligned(x, 16) || !aligned(w, 16)) {
     return w8a16_plain(x, w, scale, bias, type, m, n, k, y, stream);
   }
 #ifdef OCTET_SM90_GEMM

@@ -205,7 +205,7 @@ struct WideLinear {
   const int8_t* w;
   const float* scale;
   const void* bias;
-  Type type;
+  Dtype type;
   int64_t m, n, k;
   void* y;
 };
@@ -213,12 +213,13 @@ struct WideLinear {
 template <typename S>
 bool run_wide(const WideLinear& g, bool overlap, void* stream) {
   const int ranks = ranks_for<S>(g.m, g.n, g.k);
-  if (g.type == Type::kF32 || !takes<S>(g.m, g.n, g.k, ranks)) return false;
+  if (!is_16_bit(g.type) || !takes<S>(g.m, g.n, g.k, ranks)) return false;
   CUtensorMap weights;
   if (!encode(weights, g.w, g.n, g.k, S::kRows)) return false;
   const auto m = static_cast<int>(g.m), n = static_cast<int>(g.n), k = static_cast<int>(g.k);
   const Result to{nullptr, false, g.scale, nullptr, g.bias, m, n, g.y};
-  const auto kernel = g.type == Type::kF16 ? wide_kernel<S, __half> : wide_kernel<S, __nv_bfloat16>;
+  const auto kernel =
+      g.type == Dtype::kF16 ? wide_kernel<S, __half> : wide_kernel<S, __nv_bfloat16>;
   return launch_ring<S>(kernel, g.m, g.n, ranks, overlap, stream, weights, WideTokens{g.x, m, k},
                         to, static_cast<int>(ceil_div(k, S::kStep)), ranks);
 }

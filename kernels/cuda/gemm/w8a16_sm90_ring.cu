@@ -11,9 +11,9 @@ using Shape = ring::Shape<kTokens, kGroups, 2, kStages, 1, 2, kTokenWarps>;
 
 }  // namespace
 
-bool w8a16_ring(const void* x, const int8_t* w, const float* scale, const void* bias, Type type,
+bool w8a16_ring(const void* x, const int8_t* w, const float* scale, const void* bias, Dtype type,
                 int64_t m, int64_t n, int64_t k, void* y, void* stream, bool overlap) {
-  if (type == Type::kF32 || n % 8 != 0 || k % 16 != 0 ||
+  if (!is_16_bit(type) || n % 8 != 0 || k % 16 != 0 ||
       device_attribute(cudaDevAttrComputeCapabilityMajor) != 9) {
     return false;
   }

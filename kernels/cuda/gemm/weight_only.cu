@@ -72,7 +72,7 @@ void launch_gemv(const int8_t* q, const float* scale, const T* bias, const T* x,
 
 }  // namespace
 
-void widen_int8_rows(const int8_t* q, const float* scale, int64_t rows, int64_t k, Type type,
+void widen_int8_rows(const int8_t* q, const float* scale, int64_t rows, int64_t k, Dtype type,
                      void* out, void* stream) {
   if (rows <= 0 || k <= 0) return;
   with_type(type, [&](auto zero) {
@@ -83,7 +83,7 @@ void widen_int8_rows(const int8_t* q, const float* scale, int64_t rows, int64_t 
   check_launch("widen_int8_rows");
 }
 
-void w8a16_gemv(const int8_t* q, const float* scale, const void* bias, const void* x, Type type,
+void w8a16_gemv(const int8_t* q, const float* scale, const void* bias, const void* x, Dtype type,
                 int64_t m, int64_t n, int64_t k, void* y, void* stream) {
   if (m <= 0 || n <= 0) return;
   if (m > 8) {

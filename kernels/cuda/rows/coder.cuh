@@ -2,6 +2,7 @@
 #pragma once
 #include <type_traits>
 
+#include "kernels/codebook.h"
 #include "kernels/cuda/common.cuh"
 
 namespace octet::cuda {
@@ -11,18 +12,20 @@ __device__ inline int8_t code(float x, float scale) {
   if (scale != scale) return 0;
   const float v = rintf(__fdiv_rn(x, scale));
   if (v != v) return 0;
-  return static_cast<int8_t>(fminf(fmaxf(v, -127.0f), 127.0f));
+  return static_cast<int8_t>(fminf(fmaxf(v, Int8Codes::kLow), Int8Codes::kHigh));
 }
 
-/// absmax / 127 from the bits of the largest magnitude, NaN and Inf ordering above all numbers.
+/// absmax / Int8Codes::kDivisor from the bits of the largest magnitude, NaN and Inf ordering above
+/// all numbers.
 __device__ inline float scale_of(unsigned top) {
   constexpr unsigned kInfinityBits = 0x7f800000u;
   if (top >= kInfinityBits) return __int_as_float(0x7fc00000);
   const float absmax = __uint_as_float(top);
-  float scale = __fdiv_rn(absmax, 127.0f);
+  float scale = __fdiv_rn(absmax, Int8Codes::kDivisor);
   if (__builtin_expect(scale >= 0x1p-118f, 1)) return scale;
   if (scale == 0.0f) return 1.0f;
-  while (__fdiv_rn(absmax, scale) > 127.5f) scale = __uint_as_float(__float_as_uint(scale) + 1);
+  constexpr float kReach = Int8Codes::kHigh + 0.5f;
+  while (__fdiv_rn(absmax, scale) > kReach) scale = __uint_as_float(__float_as_uint(scale) + 1);
   return scale;
 }
 
@@ -38,9 +41,9 @@ __device__ inline float quotient(float x, float b, float inverse) {
 
 /// code() for eight values at once without divisions. kGiven: a scale from elsewhere, of any value;
 /// else by scale_of() of values that hold these, so that all are numbers and no quotient is beyond
-/// 127.5, nor beyond 127.01 if the scale is above 2^-100. Scales beyond 2^100 and their values go
-/// by 2^-100 first, those below 2^-100 by 2^100: a value that loses digits by that, or whose
-/// remainder does, has code 0 either way.
+/// half a step above Int8Codes::kHigh, nor beyond a hundredth of one if the scale is above 2^-100.
+/// Scales beyond 2^100 and their values go by 2^-100 first, those below 2^-100 by 2^100: a value
+/// that loses digits by that, or whose remainder does, has code 0 either way.
 template <bool kGiven, typename T>
 class Coder {
  public:
@@ -51,9 +54,9 @@ class Coder {
     if constexpr (kScales) unit_ = size < 0x1p-100f ? 0x1p100f : size > 0x1p100f ? 0x1p-100f : 1.0f;
     divisor_ = kScales ? __fmul_rn(scale_, unit_) : scale_;
     // By zero: any value but zero reaches the bound, that of the least float.
-    if (kGiven && scale == 0.0f) divisor_ = copysignf(0x1p-49f / 127.0f, scale);
+    if (kGiven && scale == 0.0f) divisor_ = copysignf(0x1p-49f / Int8Codes::kHigh, scale);
     inverse_ = __frcp_rn(divisor_);
-    most_ = fabsf(__fmul_rn(divisor_, 127.0f));
+    most_ = fabsf(__fmul_rn(divisor_, Int8Codes::kHigh));
   }
 
   /// The eight codes, the first in the lowest byte.

@@ -173,28 +173,33 @@ struct FakeQuantTensor {
 }  // namespace
 
 void fake_quant_weights(const float* master, const float* scales, int64_t n, int64_t k,
-                        int64_t groups, int bits, Type type, void* values, uint8_t* inside,
+                        int64_t groups, Dtype element, Dtype type, void* values, uint8_t* inside,
                         void* stream) {
   if (n <= 0 || k <= 0) return;
-  if (groups < 1 || k % groups != 0 || (bits != 4 && bits != 8)) {
-    throw Error("weights of " + std::to_string(k) + " columns in " + std::to_string(groups) +
-                    " groups and " + std::to_string(bits) + " bits",
-                "groups that divide the columns, 4 or 8 bits", "choose another scheme");
+  const Codebook codes = codebook(element);
+  if (groups < 1 || k % groups != 0) {
+    throw Error(
+        "weights of " + std::to_string(k) + " columns in " + std::to_string(groups) + " groups",
+        "groups that divide the columns", "choose another scheme");
   }
   const int64_t group = k / groups;
   const bool vectors =
       group % 8 == 0 && aligned(master, 16) && aligned(values, 16) && aligned(inside, 8);
-  const float low = bits == 8 ? -127.0f : -8.0f, high = bits == 8 ? 127.0f : 7.0f;
   with_type(type, [&](auto zero) {
     using T = decltype(zero);
-    const FakeQuantWeights<T> op{
-        master, scales, group, n * k <= int64_t{UINT32_MAX}, low, high, static_cast<T*>(values),
-        inside};
+    const FakeQuantWeights<T> op{master,
+                                 scales,
+                                 group,
+                                 n * k <= int64_t{UINT32_MAX},
+                                 codes.low,
+                                 codes.high,
+                                 static_cast<T*>(values),
+                                 inside};
     launch_elements(op, n * k, vectors, stream, "fake_quant_weights");
   });
 }
 
-void mask_gradient(const void* gradient, Type type, const uint8_t* inside, int64_t count,
+void mask_gradient(const void* gradient, Dtype type, const uint8_t* inside, int64_t count,
                    float* out, void* stream) {
   if (count <= 0) return;
   with_type(type, [&](auto zero) {
@@ -205,7 +210,7 @@ void mask_gradient(const void* gradient, Type type, const uint8_t* inside, int64
   });
 }
 
-void fake_quant_rows(const void* x, Type type, int64_t rows, int64_t k, Type out_type, void* out,
+void fake_quant_rows(const void* x, Dtype type, int64_t rows, int64_t k, Dtype out_type, void* out,
                      float* scale, void* stream) {
   if (rows <= 0) return;
   const bool vectors = k % 8 == 0 && aligned(x, 16) && aligned(out, 16);
@@ -220,7 +225,7 @@ void fake_quant_rows(const void* x, Type type, int64_t rows, int64_t k, Type out
   });
 }
 
-void fake_quant_tensor(const void* x, Type type, int64_t count, const float* scale, Type out_type,
+void fake_quant_tensor(const void* x, Dtype type, int64_t count, const float* scale, Dtype out_type,
                        void* out, void* stream) {
   if (count <= 0) return;
   const bool vectors = aligned(x, 16) && aligned(out, 16);
@@ -235,7 +240,7 @@ void fake_quant_tensor(const void* x, Type type, int64_t count, const float* sca
   });
 }
 
-void mask_beyond(const void* x, Type type, float limit, int64_t count, void* gradient,
+void mask_beyond(const void* x, Dtype type, float limit, int64_t count, void* gradient,
                  void* stream) {
   if (count <= 0) return;
   with_type(type, [&](auto zero) {

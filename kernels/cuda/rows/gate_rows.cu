@@ -141,7 +141,7 @@ void with_activation(RowActivation activation, const Call& call) {
 }
 
 template <bool kGated>
-void launch(RowActivation activation, const void* x, Type type, int64_t rows, int64_t k,
+void launch(RowActivation activation, const void* x, Dtype type, int64_t rows, int64_t k,
             const RowTarget& to, void* stream, const char* name) {
   if (rows <= 0 || k <= 0) return;
   with_type(type, [&](auto zero) {
@@ -155,12 +155,12 @@ void launch(RowActivation activation, const void* x, Type type, int64_t rows, in
 
 }  // namespace
 
-void gate_rows(RowActivation activation, const void* gate_up, Type type, int64_t rows, int64_t k,
+void gate_rows(RowActivation activation, const void* gate_up, Dtype type, int64_t rows, int64_t k,
                const RowTarget& to, void* stream) {
   launch<true>(activation, gate_up, type, rows, k, to, stream, "gate_rows");
 }
 
-void activate_rows(RowActivation activation, const void* x, Type type, int64_t rows, int64_t k,
+void activate_rows(RowActivation activation, const void* x, Dtype type, int64_t rows, int64_t k,
                    const RowTarget& to, void* stream) {
   launch<false>(activation, x, type, rows, k, to, stream, "activate_rows");
 }

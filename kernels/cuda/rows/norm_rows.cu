@@ -185,7 +185,7 @@ struct NormRows {
 
 template <bool kRms>
 void norm_rows(const void* x, const void* delta, const void* weight, const void* bias, float eps,
-               Type type, int64_t rows, int64_t k, void* sum, const RowTarget& to, void* stream) {
+               Dtype type, int64_t rows, int64_t k, void* sum, const RowTarget& to, void* stream) {
   if (rows <= 0 || k <= 0) return;
   bool vectors = takes_vectors(to, k);
   for (const void* p : {x, delta, weight, bias, static_cast<const void*>(sum)}) {
@@ -207,13 +207,13 @@ void norm_rows(const void* x, const void* delta, const void* weight, const void*
 
 }  // namespace
 
-void rms_norm_rows(const void* x, const void* delta, const void* weight, float eps, Type type,
+void rms_norm_rows(const void* x, const void* delta, const void* weight, float eps, Dtype type,
                    int64_t rows, int64_t k, void* sum, const RowTarget& to, void* stream) {
   norm_rows<true>(x, delta, weight, nullptr, eps, type, rows, k, sum, to, stream);
 }
 
 void layer_norm_rows(const void* x, const void* delta, const void* weight, const void* bias,
-                     float eps, Type type, int64_t rows, int64_t k, void* sum, const RowTarget& to,
+                     float eps, Dtype type, int64_t rows, int64_t k, void* sum, const RowTarget& to,
                      void* stream) {
   norm_rows<false>(x, delta, weight, bias, eps, type, rows, k, sum, to, stream);
 }

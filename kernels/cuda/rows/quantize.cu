@@ -59,7 +59,7 @@ __global__ void dequantize_kernel(const int32_t* acc, int64_t ld, int64_t m, int
 
 }  // namespace
 
-void quantize_rows(const void* x, Type type, int64_t rows, int64_t k, int8_t* q, float* scale,
+void quantize_rows(const void* x, Dtype type, int64_t rows, int64_t k, int8_t* q, float* scale,
                    void* stream) {
   if (rows <= 0) return;
   const RowTarget to{q, scale, true, nullptr};
@@ -70,7 +70,7 @@ void quantize_rows(const void* x, Type type, int64_t rows, int64_t k, int8_t* q,
   });
 }
 
-void quantize_tensor(const void* x, Type type, int64_t count, const float* scale, int8_t* q,
+void quantize_tensor(const void* x, Dtype type, int64_t count, const float* scale, int8_t* q,
                      void* stream) {
   if (count <= 0) return;
   with_type(type, [&](auto zero) {
@@ -81,7 +81,7 @@ void quantize_tensor(const void* x, Type type, int64_t count, const float* scale
 }
 
 void dequantize(const int32_t* acc, int64_t ld, int64_t m, int64_t n, const float* row_scale,
-                bool per_row, const float* col_scale, const void* bias, Type type, void* y,
+                bool per_row, const float* col_scale, const void* bias, Dtype type, void* y,
                 void* stream) {
   if (m <= 0 || n <= 0) return;
   with_type(type, [&](auto zero) {

@@ -199,7 +199,7 @@ void launch_histogram(const T* x, int64_t count, float width, Counter* counts, i
 
 }  // namespace
 
-void histogram(const void* x, Type type, int64_t count, float width, int64_t* counts, int64_t bins,
+void histogram(const void* x, Dtype type, int64_t count, float width, int64_t* counts, int64_t bins,
                int64_t* zeros, void* stream) {
   if (bins < 1 || bins > (int64_t{1} << 30)) {
     throw Error("a histogram of " + std::to_string(bins) + " bins", "1 to 2^30 bins",

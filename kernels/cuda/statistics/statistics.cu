@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-void channel_absmax(const void* x, Type type, int64_t rows, int64_t k, float* absmax,
+void channel_absmax(const void* x, Dtype type, int64_t rows, int64_t k, float* absmax,
                     void* stream) {
   if (rows <= 0 || k <= 0) return;
   const bool vectors = k % 8 == 0 && aligned(x, 16);

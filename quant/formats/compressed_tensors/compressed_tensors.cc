@@ -20,20 +20,20 @@ ConstantTensor weight_shape(const ModulePlan& module) {
           bytes_of<int64_t>({module.n, module.k})};
 }
 
-ConstantTensor input_scale(const ModulePlan& module, cpu::FloatType type) {
+ConstantTensor input_scale(const ModulePlan& module, Dtype type) {
   // The convention of weights: a weight of one column is its own range.
   const auto range = static_cast<float>(module.input_range);
   int8_t code = 0;
   float scale = 0;
-  cpu::quantize_weights(&range, cpu::FloatType::kF32, 1, 1, {8, 0, false, type}, &code, &scale);
-  const TensorInfo info{module.module + ".input_scale", container_dtype(type), {1}};
+  cpu::quantize_weights(&range, Dtype::kF32, 1, 1,
+                        {module.scheme.input.element.value(), 0, false, type}, &code, &scale);
+  const TensorInfo info{module.module + ".input_scale", type, {1}};
   std::string bytes(byte_count(info), '\0');
   cpu::store_scales(&scale, 1, type, bytes.data());
   return {info, bytes};
 }
 
-StreamItem module_item(const ModulePlan& module, const TensorInfo& info,
-                       cpu::FloatType scale_type) {
+StreamItem module_item(const ModulePlan& module, const TensorInfo& info, Dtype scale_type) {
   if (info.shape != std::vector<int64_t>{module.n, module.k}) {
     throw Error(fmt::format("tensor {} of shape [{}]", info.name, fmt::join(info.shape, ", ")),
                 fmt::format("[{}, {}], as config.json implies", module.n, module.k),
@@ -43,13 +43,13 @@ StreamItem module_item(const ModulePlan& module, const TensorInfo& info,
   StreamItem item{module.source,
                   module.module,
                   StreamItem::Action::kCodes,
-                  {scheme.weight_bits, scheme.group, module.clip_search, scale_type},
+                  {scheme.weight.element, scheme.weight.group, module.clip_search, scale_type},
                   {}};
-  if (scheme.activation == ActivationQuant::kNone) {
+  if (scheme.weight_only()) {
     item.action = StreamItem::Action::kPacked;
     item.constants.push_back(weight_shape(module));
   }
-  if (scheme.activation == ActivationQuant::kStaticTensor) {
+  if (scheme.input.per_tensor()) {
     item.constants.push_back(input_scale(module, scale_type));
   }
   return item;
@@ -58,8 +58,7 @@ StreamItem module_item(const ModulePlan& module, const TensorInfo& info,
 }  // namespace
 
 std::vector<StreamItem> stream_items(const TensorSource& source,
-                                     const std::vector<ModulePlan>& plan,
-                                     cpu::FloatType scale_type) {
+                                     const std::vector<ModulePlan>& plan, Dtype scale_type) {
   std::multimap<std::string, const ModulePlan*> readers;
   std::set<std::string> replaced;
   for (const ModulePlan& module : plan) {

@@ -15,8 +15,7 @@ namespace octet {
 /// stores them, with scales of `scale_type`; everything else is copied. A stored copy of a tied
 /// head is left out. Error naming the tensor when a module's weight has another shape than planned.
 std::vector<StreamItem> stream_items(const TensorSource& source,
-                                     const std::vector<ModulePlan>& plan,
-                                     cpu::FloatType scale_type);
+                                     const std::vector<ModulePlan>& plan, Dtype scale_type);
 
 /// Error naming the first tensor of the topology that `source` lacks.
 void require_tensors(const TensorSource& source, const Topology& topology);

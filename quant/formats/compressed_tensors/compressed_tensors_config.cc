@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "quant/formats/compressed_tensors/elements.h"
 
 namespace octet {
 namespace {
@@ -35,12 +38,28 @@ json strategy_of(const json& args) {
   return field(args, "strategy", group == -1 ? "channel" : "group");
 }
 
+// Of the arguments of weights or inputs; null where octet runs no such element.
+const StoredElement* element_of(const json& args) {
+  const json width = field(args, "num_bits", 8), type = field(args, "type", "int");
+  for (const StoredElement& row : kStoredElements) {
+    if (type == row.type && width == bits(row.element)) return &row;
+  }
+  return nullptr;
+}
+
+bool known_type(const json& type) {
+  return std::any_of(std::begin(kStoredElements), std::end(kStoredElements),
+                     [&](const StoredElement& row) { return type == row.type; });
+}
+
 std::string scheme_name(const Scheme& scheme) {
-  const char* activations = scheme.activation == ActivationQuant::kNone           ? "a16"
-                            : scheme.activation == ActivationQuant::kDynamicToken ? "a8-dynamic"
-                                                                                  : "a8-static";
-  const std::string name = fmt::format("w{}{}", scheme.weight_bits, activations);
-  return scheme.group > 0 ? fmt::format("{}-g{}", name, scheme.group) : name;
+  std::string inputs = "16";
+  if (scheme.input.quantized()) {
+    inputs = fmt::format("{}-{}", bits(*scheme.input.element),
+                         scheme.input.per_token() ? "dynamic" : "static");
+  }
+  const std::string name = fmt::format("w{}a{}", bits(scheme.weight.element), inputs);
+  return scheme.weight.group > 0 ? fmt::format("{}-g{}", name, scheme.weight.group) : name;
 }
 
 }  // namespace
@@ -107,8 +126,8 @@ CompressedTensorsConfig::Group CompressedTensorsConfig::parse_group(const json& 
   }
   Group parsed;
   parse_weights(field(group, "weights"), name, parsed);
-  parsed.scheme.activation = parse_inputs(field(group, "input_activations"), name);
-  if (parsed.scheme.group > 0 && parsed.scheme.activation != ActivationQuant::kNone) {
+  parsed.scheme.input = parse_inputs(field(group, "input_activations"), name);
+  if (parsed.scheme.weight.group > 0 && parsed.scheme.input.quantized()) {
     refuse(fmt::format("weights in groups with quantized input_activations in {}", name),
            "one weight scale a row where activations are quantized");
   }
@@ -123,8 +142,9 @@ void CompressedTensorsConfig::parse_weights(const json& weights, const std::stri
   };
   check(weights.is_object(), "no", "an object");
   const json bits = field(weights, "num_bits", 8), type = field(weights, "type", "int");
-  check(type == "int", fmt::format("{}-bit {}", bits.dump(), type.dump()), "integers");
-  check(one_of(bits, {4, 8}), bits.dump() + "-bit", "4 or 8 bits");
+  check(known_type(type), fmt::format("{}-bit {}", bits.dump(), type.dump()), "integers");
+  const StoredElement* row = element_of(weights);
+  check(row != nullptr, bits.dump() + "-bit", "4 or 8 bits");
   check(field(weights, "symmetric", true) == true, "asymmetric", "symmetric ones");
   check(field(weights, "dynamic", false) == false, "dynamic", "static ones");
   const json order = field(weights, "actorder", false);
@@ -133,28 +153,27 @@ void CompressedTensorsConfig::parse_weights(const json& weights, const std::stri
   const json strategy = strategy_of(weights);
   check(one_of(strategy, {"channel", "group", "tensor"}), strategy.dump() + " strategy",
         "channel, group or tensor");
-  group.scheme.weight_bits = bits.get<int>();
+  group.scheme.weight.element = row->element;
   group.per_tensor = strategy == "tensor";
   if (strategy != "group") return;
   const json size = field(weights, "group_size");
   check(size.is_number_integer() && size > 0 && size <= kLargestGroup, "group_size " + size.dump(),
         "a positive number");
-  group.scheme.group = size.get<int64_t>();
+  group.scheme.weight.group = size.get<int64_t>();
 }
 
-ActivationQuant CompressedTensorsConfig::parse_inputs(const json& inputs,
-                                                      const std::string& name) const {
-  if (inputs.is_null()) return ActivationQuant::kNone;
+Format CompressedTensorsConfig::parse_inputs(const json& inputs, const std::string& name) const {
+  if (inputs.is_null()) return Format::kFloat;
   const bool dynamic = field(inputs, "dynamic", false) == true;
-  const bool known = field(inputs, "num_bits", 8) == 8 && field(inputs, "type", "int") == "int" &&
-                     field(inputs, "symmetric", true) == true &&
+  const StoredElement* row = element_of(inputs);
+  const bool known = row != nullptr && row->input && field(inputs, "symmetric", true) == true &&
                      one_of(field(inputs, "dynamic", false), {true, false}) &&
                      strategy_of(inputs) == (dynamic ? "token" : "tensor");
   if (!known) {
     refuse(fmt::format("input_activations {} of {}", inputs.dump(), name),
            "8-bit symmetric integers, per token when dynamic and per tensor when static");
   }
-  return dynamic ? ActivationQuant::kDynamicToken : ActivationQuant::kStaticTensor;
+  return {row->element, dynamic ? Granularity::kToken : Granularity::kTensor};
 }
 
 void CompressedTensorsConfig::parse_targets(const json& targets, const std::string& what,

@@ -31,7 +31,7 @@ class CompressedTensorsConfig {
   CompressedTensorsConfig(const nlohmann::json& config, std::string what);
 
   struct Group {
-    Scheme scheme;            ///< weight_bits 4 or 8; named as octet names its own
+    Scheme scheme;            ///< weights I4 or I8; named as octet names its own
     bool per_tensor = false;  ///< one weight scale for all rows
   };
   /// What the config says of a linear layer; null: kept.
@@ -40,7 +40,7 @@ class CompressedTensorsConfig {
  private:
   Group parse_group(const nlohmann::json& group, const std::string& name) const;
   void parse_weights(const nlohmann::json& weights, const std::string& name, Group& group) const;
-  ActivationQuant parse_inputs(const nlohmann::json& inputs, const std::string& name) const;
+  Format parse_inputs(const nlohmann::json& inputs, const std::string& name) const;
   void parse_targets(const nlohmann::json& targets, const std::string& what, ModuleTargets& into,
                      const Group* group);
   void refuse_unknown_features(const nlohmann::json& config) const;

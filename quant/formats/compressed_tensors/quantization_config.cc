@@ -6,29 +6,31 @@
 
 #include "core/json.h"
 #include "models/architectures/vit.h"
+#include "quant/formats/compressed_tensors/elements.h"
 
 namespace octet {
 namespace {
 
 using nlohmann::json;
 
-json args(int bits, const char* strategy, const json& group, bool dynamic) {
-  return {{"num_bits", bits},     {"type", "int"},
-          {"symmetric", true},    {"strategy", strategy},
-          {"group_size", group},  {"dynamic", dynamic},
-          {"actorder", nullptr},  {"block_structure", nullptr},
-          {"observer", "minmax"}, {"observer_kwargs", json::object()}};
+json args(Dtype element, const char* strategy, const json& group, bool dynamic) {
+  return {{"num_bits", bits(element)}, {"type", stored_element(element).type},
+          {"symmetric", true},         {"strategy", strategy},
+          {"group_size", group},       {"dynamic", dynamic},
+          {"actorder", nullptr},       {"block_structure", nullptr},
+          {"observer", "minmax"},      {"observer_kwargs", json::object()}};
 }
 
 json weight_args(const Scheme& scheme) {
-  if (scheme.group == 0) return args(scheme.weight_bits, "channel", nullptr, false);
-  return args(scheme.weight_bits, "group", scheme.group, false);
+  const auto& [element, group] = scheme.weight;
+  if (group == 0) return args(element, "channel", nullptr, false);
+  return args(element, "group", group, false);
 }
 
-json activation_args(ActivationQuant activation) {
-  if (activation == ActivationQuant::kNone) return nullptr;
-  const bool dynamic = activation == ActivationQuant::kDynamicToken;
-  json made = args(8, dynamic ? "token" : "tensor", nullptr, dynamic);
+json input_args(const Format& input) {
+  if (!input.quantized()) return nullptr;
+  const bool dynamic = input.per_token();
+  json made = args(*input.element, dynamic ? "token" : "tensor", nullptr, dynamic);
   if (dynamic) made["observer"] = nullptr;
   return made;
 }
@@ -59,14 +61,14 @@ json config_group(const Scheme& scheme, const std::vector<ModulePlan>& plan) {
   return {{"targets", targets},
           {"format", storage_format(scheme)},
           {"weights", weight_args(scheme)},
-          {"input_activations", activation_args(scheme.activation)},
+          {"input_activations", input_args(scheme.input)},
           {"output_activations", nullptr}};
 }
 
 }  // namespace
 
 const char* storage_format(const Scheme& scheme) {
-  return scheme.activation == ActivationQuant::kNone ? "pack-quantized" : "int-quantized";
+  return scheme.weight_only() ? "pack-quantized" : stored_element(scheme.weight.element).format;
 }
 
 std::string quantized_config(const std::string& config_text, const std::vector<ModulePlan>& plan) {

@@ -58,21 +58,21 @@ bool QuantizedSource::has(const std::string& name) const {
   return checkpoint_.has(name) || (!module.empty() && checkpoint_.has(module + ".weight_packed"));
 }
 
-at::Tensor QuantizedSource::codes(const std::string& module, int bits) const {
+at::Tensor QuantizedSource::codes(const std::string& module, Dtype element) const {
   if (checkpoint_.has(module + ".weight_packed")) {
     const at::Tensor shape = read_tensor(checkpoint_, module + ".weight_shape").to(at::kLong);
     return unpack_qweight(read_tensor(checkpoint_, module + ".weight_packed"),
-                          shape.numel() == 2 ? shape.reshape({-1})[1].item<int64_t>() : 0, bits,
+                          shape.numel() == 2 ? shape.reshape({-1})[1].item<int64_t>() : 0, element,
                           module + ".weight_packed");
   }
   const at::Tensor q = read_tensor(checkpoint_, module + ".weight");
   const bool fits = q.scalar_type() == at::kChar && q.dim() == 2 && q.numel() > 0;
-  const int limit = 1 << (bits - 1);
+  const int width = bits(element), limit = 1 << (width - 1);
   if (!fits || q.min().item<int>() < -limit || q.max().item<int>() >= limit) {
     throw Error(
         fmt::format("tensor {}.weight of type {} with shape [{}] or codes beyond {} bits", module,
-                    c10::toString(q.scalar_type()), fmt::join(q.sizes(), ", "), bits),
-        fmt::format("I8 [n, k] with codes of {} bits", bits), "quantize the model again");
+                    c10::toString(q.scalar_type()), fmt::join(q.sizes(), ", "), width),
+        fmt::format("I8 [n, k] with codes of {} bits", width), "quantize the model again");
   }
   return q;
 }
@@ -92,7 +92,7 @@ at::Tensor QuantizedSource::weight_scale(const std::string& module,
   const at::Tensor scale = positive(module + ".weight_scale");
   const int64_t n = q.size(0), k = q.size(1);
   if (group.per_tensor && scale.numel() == 1) return scale.reshape({1, 1}).expand({n, 1});
-  const int64_t size = group.scheme.group > 0 ? group.scheme.group : k;
+  const int64_t size = group.scheme.weight.group > 0 ? group.scheme.weight.group : k;
   if (group.per_tensor || k % size != 0 || scale.numel() != n * (k / size)) {
     throw Error(fmt::format("{} scales for codes [{}, {}] of {} in {}", scale.numel(), n, k, module,
                             group.scheme.name),
@@ -111,12 +111,12 @@ Weight QuantizedSource::get(const std::string& name) {
   }
   const Scheme scheme = scheme_of(module);
   const CompressedTensorsConfig::Group& group = *config_.group_of(module);
-  weight.q = codes(module, scheme.weight_bits);
+  weight.q = codes(module, scheme.weight.element);
   weight.scale = weight_scale(module, group, weight.q);
-  weight.bits = scheme.weight_bits;
-  weight.group = scheme.group;
-  weight.dynamic = scheme.activation == ActivationQuant::kDynamicToken;
-  if (scheme.activation == ActivationQuant::kStaticTensor) {
+  weight.element = scheme.weight.element;
+  weight.group = scheme.weight.group;
+  weight.input = scheme.input;
+  if (scheme.input.per_tensor()) {
     const at::Tensor scale = positive(module + ".input_scale");
     if (scale.numel() != 1) {
       throw Error(fmt::format("{} elements in {}.input_scale", scale.numel(), module),

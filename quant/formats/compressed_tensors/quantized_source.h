@@ -22,7 +22,7 @@ class QuantizedSource : public WeightSource {
 
  private:
   bool stored_quantized(const std::string& module) const;
-  at::Tensor codes(const std::string& module, int bits) const;
+  at::Tensor codes(const std::string& module, Dtype element) const;
   at::Tensor positive(const std::string& name) const;
   at::Tensor weight_scale(const std::string& module, const CompressedTensorsConfig::Group& group,
                           const at::Tensor& q) const;

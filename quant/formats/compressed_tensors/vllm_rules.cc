@@ -13,12 +13,9 @@ struct FusedLayer {
   int64_t n = 0, k = 0;
   bool half = true;  // computes in float16, else in bfloat16
   const Scheme& scheme() const { return parts.front()->scheme; }
-  bool integer() const {
-    return scheme().quantized() && scheme().activation != ActivationQuant::kNone;
-  }
-  bool weight_only() const {
-    return scheme().quantized() && scheme().activation == ActivationQuant::kNone;
-  }
+  int64_t group() const { return scheme().weight.group; }
+  bool integer() const { return scheme().input.element == Dtype::kI8; }
+  bool weight_only() const { return scheme().weight_only(); }
 };
 
 // The finding, or nothing where the rule holds.
@@ -44,17 +41,19 @@ std::string one_input_scale(const FusedLayer& layer) {
 }
 
 bool marlin(const FusedLayer& layer) {
-  const int64_t group = layer.scheme().group;
+  const int64_t group = layer.group();
   return group == 0 || group == 32 || group == 64 || group == 128;
 }
 
 bool exllama(const FusedLayer& layer) {
-  return layer.half && layer.scheme().group > 0 && layer.n % (32 / layer.scheme().weight_bits) == 0;
+  return layer.half && layer.group() > 0 &&
+         layer.n % (32 / bits(layer.scheme().weight.element)) == 0;
 }
 
 bool triton_w4a16(const FusedLayer& layer) {
-  const int64_t group = layer.scheme().group;
-  return layer.scheme().weight_bits == 4 && layer.n % 8 == 0 && (group == 256 || group == layer.k);
+  const int64_t group = layer.group();
+  return layer.scheme().weight.element == Dtype::kI4 && layer.n % 8 == 0 &&
+         (group == 256 || group == layer.k);
 }
 
 std::string group_has_kernel(const FusedLayer& layer) {
@@ -62,7 +61,7 @@ std::string group_has_kernel(const FusedLayer& layer) {
   return fmt::format(
       "no kernel for {} in groups of {} with {} outputs in {}: Marlin takes groups of 32, 64 and "
       "128",
-      layer.scheme().name, layer.scheme().group, layer.n, layer.half ? "float16" : "bfloat16");
+      layer.scheme().name, layer.group(), layer.n, layer.half ? "float16" : "bfloat16");
 }
 
 std::string group_has_marlin(const FusedLayer& layer) {
@@ -70,7 +69,7 @@ std::string group_has_marlin(const FusedLayer& layer) {
   const char* kernel = exllama(layer) ? "Exllama" : triton_w4a16(layer) ? "Triton" : nullptr;
   if (kernel == nullptr) return "";
   return fmt::format("groups of {} run on the {} kernel: Marlin takes 32, 64 and 128",
-                     layer.scheme().group, kernel);
+                     layer.group(), kernel);
 }
 
 std::string marlin_tiles(const FusedLayer& layer) {
