@@ -4,21 +4,24 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <span>
 
+#include "calib/block_walk.h"
 #include "calib/observer.h"
 #include "core/error.h"
 #include "core/io/stage_dir.h"
 #include "core/version.h"
 #include "datasets/text.h"
+#include "models/architectures/registry.h"
+#include "models/data/open_samples.h"
 #include "models/data/samples.h"
-#include "models/open.h"
 #include "models/parse_dtype.h"
 #include "models/run/device.h"
-#include "models/run/hidden_spill.h"
 #include "models/run/model.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -42,10 +45,10 @@ Shard parse_shard(const std::string& text) {
   return shard;
 }
 
-json provenance(const CalibrateOptions& options, const std::string& data_hash,
-                const std::string& device) {
+json provenance(const SourceModel& model, const CalibrateOptions& options,
+                const std::string& data_hash, const std::string& device) {
   return {{"octet", kVersion},
-          {"model", model_fingerprint(options.model)},
+          {"model", model.fingerprint()},
           {"data_sha256", data_hash},
           {"samples", options.samples},
           {"length", options.length},
@@ -55,21 +58,21 @@ json provenance(const CalibrateOptions& options, const std::string& data_hash,
           {"device", device.substr(0, device.find(':'))}};
 }
 
-// One walk over the blocks for one shard's units.
-class Walk {
+// The sites of all blocks for one shard's units.
+class Calibration {
  public:
-  Walk(const CalibrateOptions& options, Context& context, const Samples& samples, StageDir& stage)
+  Calibration(const SourceModel& model, const CalibrateOptions& options, Context& context,
+              const Samples& samples, StageDir& stage)
       : options_(options),
         context_(context),
         samples_(samples),
         stage_(stage),
-        spill_(stage.path()),
         device_(open_device(context.device)),
-        model_(make_model(open_config(options.model))),
+        model_(make_model(model.config())),
         order_(sample_order(samples.size(), options.samples, static_cast<uint64_t>(options.seed))),
         units_(units(options.samples, options.unit)) {
     const at::ScalarType compute = parse_dtype(options.dtype);
-    executor_ = std::make_unique<Executor>(model_->topology(), open_weights(options.model),
+    executor_ = std::make_unique<Executor>(model_->topology(), model.weights(),
                                            float_factory(compute, device_),
                                            ExecutorOptions{compute, device_, false});
     const Shard shard = parse_shard(options.shard);
@@ -78,92 +81,79 @@ class Walk {
 
   CalibrationStore run() {
     const int blocks = model_->topology().blocks;
-    const auto steps = static_cast<int64_t>(mine_.size());
-    Progress progress(context_.log, "calibrate", steps * (blocks + 1));
-    begin(progress);
-    CalibrationStore all;
-    all.units_total = static_cast<int64_t>(units_.size());
-    all.units = mine_;
+    WalkSetup setup;
+    setup.model = model_.get(), setup.executor = executor_.get(), setup.context = &context_;
+    setup.units = static_cast<int64_t>(mine_.size());
+    setup.batch = [this](int64_t i) { return batch(mine_[static_cast<size_t>(i)]); };
+    setup.folder = stage_.path();
+    setup.budget = budget();
+    while (setup.finished < blocks && stage_.has(block_name(setup.finished))) ++setup.finished;
+    Progress progress(context_.log, "calibrate", setup.units * (blocks + 1));
+    setup.progress = &progress;
+    BlockWalk walk(setup);
+    walk_blocks({{&walk, [this](BlockPass& pass) { visit(pass); }}});
+    CalibrationStore all = empty_store();
     for (int block = 0; block < blocks; ++block) {
-      const std::string name = fmt::format("block-{}", block);
-      if (stage_.has(name)) {
-        progress.advance(steps, true);
-      } else {
-        observe_block(block, progress);
-        stage_.finish(name);
-        for (const int64_t unit : mine_) spill_.remove(block, unit);
-      }
-      all.sites.merge(load_calibration(stage_.path() / (name + ".h5")).sites);
+      all.sites.merge(load_calibration(block_file(block)).sites);
     }
     return all;
   }
 
  private:
+  static std::string block_name(int block) { return fmt::format("block-{}", block); }
+  std::filesystem::path block_file(int block) const {
+    return stage_.path() / (block_name(block) + ".h5");
+  }
+
+  MemoryBudget budget() const {
+    if (options_.hidden_memory < 0) return memory_budget(device_);
+    const auto bytes = static_cast<uint64_t>(std::min(0x1p30, options_.hidden_memory) * 0x1p30);
+    return {bytes, device_.is_cuda() ? bytes : 0};
+  }
+
   Batch batch(int64_t unit) const {
     const Unit range = units_[static_cast<size_t>(unit)];
-    Batch made = samples_
-                     .batch(std::span(order_).subspan(static_cast<size_t>(range.begin),
-                                                      static_cast<size_t>(range.end - range.begin)))
-                     .inputs;
-    for (at::Tensor* tensor :
-         {&made.ids, &made.mask, &made.target_ids, &made.target_mask, &made.pixels}) {
-      if (tensor->defined()) *tensor = tensor->to(device_);
-    }
-    return made;
+    return samples_
+        .batch(std::span(order_).subspan(static_cast<size_t>(range.begin),
+                                         static_cast<size_t>(range.end - range.begin)))
+        .inputs;
   }
 
-  void check_stop() const {
-    context_.stop.check(
-        fmt::format("run the same command again to go on from {}", stage_.path().string()));
+  CalibrationStore empty_store() const {
+    const Shard shard = parse_shard(options_.shard);
+    CalibrationStore store;
+    store.units_total = static_cast<int64_t>(units_.size());
+    store.units = mine_;
+    store.shard = shard.index;
+    store.shards = shard.count;
+    return store;
   }
 
-  void begin(Progress& progress) {
-    const bool done = stage_.has("begin");
-    if (!done) executor_->load(kOutside);
-    for (const int64_t unit : mine_) {
-      if (!done) {
-        check_stop();
-        spill_.write(0, unit, model_->begin(*executor_, batch(unit), nullptr));
-      }
-      progress.advance(1, done);
-    }
-    executor_->release(kOutside);
-    stage_.finish("begin");
-  }
-
-  void observe_block(int block, Progress& progress) {
-    std::vector<Id> sites;
+  void visit(BlockPass& pass) {
     const Topology& topology = model_->topology();
+    std::vector<Id> sites;  // none of a finished block: it runs observed all the same
     for (size_t i = 0; i < topology.sites.size(); ++i) {
-      if (topology.sites[i].block == block) sites.push_back(static_cast<Id>(i));
+      if (topology.sites[i].block != pass.block() || pass.finished()) continue;
+      sites.push_back(static_cast<Id>(i));
     }
     CalibrationObserver observer(topology, sites);
-    executor_->load(block);
-    executor_->observe(&observer);
-    for (const int64_t unit : mine_) {
-      check_stop();
-      Hidden hidden = spill_.read(block, unit, device_);
-      model_->block(*executor_, block, hidden, nullptr);
-      if (block + 1 < topology.blocks) spill_.write(block + 1, unit, hidden);
-      progress.advance();
+    if (pass.finished()) return pass.advance(&observer);
+    const bool last = pass.block() + 1 == topology.blocks;
+    if (last) {
+      pass.observe(observer);
+    } else {
+      pass.advance(&observer);
     }
-    executor_->observe(nullptr);
-    executor_->release(block);
-    CalibrationStore part;
-    part.units_total = static_cast<int64_t>(units_.size());
-    part.units = mine_;
+    CalibrationStore part = empty_store();
     part.sites = observer.take();
-    const Shard shard = parse_shard(options_.shard);
-    part.shard = shard.index;
-    part.shards = shard.count;
-    save(part, stage_.path() / fmt::format("block-{}.h5", block));
+    save(part, block_file(pass.block()));
+    stage_.finish(block_name(pass.block()));
   }
 
   const CalibrateOptions& options_;
   Context& context_;
   const Samples& samples_;
   StageDir& stage_;
-  HiddenSpill spill_;
   at::Device device_;
   std::unique_ptr<Model> model_;
   std::vector<int64_t> order_;
@@ -172,7 +162,7 @@ class Walk {
   std::unique_ptr<Executor> executor_;
 };
 
-void check(const CalibrateOptions& options) {
+void check(const SourceModel& model, const CalibrateOptions& options) {
   require_option(options.data, "data", "data to run the model on");
   require_option(options.out, "out", "a file to write");
   if (options.samples < 1 || options.length < 2 || options.unit < 1 || options.seed < 0) {
@@ -182,15 +172,15 @@ void check(const CalibrateOptions& options) {
                      "see octet calibrate --help");
   }
   parse_dtype(options.dtype);
-  if (open_config(options.model).quantized) {
+  if (model.config().quantized) {
     throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
                      "calibrate the checkpoint it was made from");
   }
 }
 
-void check_size(const CalibrateOptions& options, const Samples& samples) {
+void check_size(const SourceModel& model, const CalibrateOptions& options, const Samples& samples) {
   if (samples.size() >= options.samples) return;
-  const bool text = task_kind(open_config(options.model)) == TaskKind::kLanguage;
+  const bool text = task_kind(model.config()) == TaskKind::kLanguage;
   const std::string what = text ? fmt::format("windows of {} tokens", options.length) : "samples";
   throw Error(fmt::format("{} {} in {}", samples.size(), what, options.data),
               fmt::format("{} {}", options.samples, text ? "windows" : "samples"),
@@ -206,26 +196,32 @@ bool same_run(const CalibrationStore& stored, const std::string& provenance, con
 }  // namespace
 
 void CalibrateOptions::visit(OptionVisitor& v) {
-  v.positional("MODEL", "a Hugging Face directory or a .gguf file", model);
-  v.field(
-      "data",
-      "what to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE; parallel:SRC,TGT or "
-      "gettext:LANG[:DIR] of translation models; idx:DIR or images:DIR of image models",
-      data);
+  v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
+  v.field("data",
+          "data to run the model on: FILE, text:FILE, jsonl:FILE or choice:FILE; for translation "
+          "models parallel:SRC,TGT or gettext:LANG[:DIR]; for image models idx:DIR or images:DIR",
+          data);
   v.field("out", "HDF5 file to write", out);
-  v.field("samples", "number of windows of text, of sentence pairs or of images", samples);
-  v.field("length", "tokens in a window; sentences are cut off there", length);
-  v.field("unit", "samples run together: the unit of shards, of resuming and of batches", unit);
-  v.field("seed", "0: the first samples; otherwise a random choice of them", seed);
-  v.field("shard", "i/n: this run takes every n-th unit from i on (join with calib merge)", shard);
-  v.field("dtype", "of the model's arithmetic: float32, bfloat16 or float16", dtype);
+  v.field("samples", "number of text windows, sentence pairs or images", samples);
+  v.field("length", "tokens in a text window; longer sentences are cut off", length);
+  v.field("unit", "samples in a batch, which is also the unit of sharding and resuming", unit);
+  v.field("seed", "0 takes the first samples, any other value a random choice of them", seed);
+  v.field("shard", "i/n: process every n-th unit, starting with unit i (see octet calib merge)",
+          shard);
+  v.field("dtype", "dtype to run the model in: float32, bfloat16 or float16", dtype);
+  v.field("hidden-memory",
+          "GiB of memory (and as much of a GPU's) for hidden states between blocks; the rest goes "
+          "to disk. 0 keeps all on disk, where a kill loses none; a negative value takes a quarter "
+          "of what is free",
+          hidden_memory);
 }
 
-CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
-  check(options);
+CalibrateResult calibrate(const SourceModel& model, const CalibrateOptions& options,
+                          Context& context) {
+  check(model, options);
   const Shard shard = parse_shard(options.shard);
-  const auto samples = open_samples(options.model, options.data, Split::kTrain, options.length);
-  const json key = provenance(options, samples->hash(), context.device);
+  const auto samples = open_samples(model, options.data, Split::kTrain, options.length);
+  const json key = provenance(model, options, samples->hash(), context.device);
   if (std::filesystem::exists(options.out)) {
     CalibrationStore stored = load_calibration(options.out);
     if (same_run(stored, key.dump(), shard)) return {std::move(stored), true};
@@ -233,16 +229,14 @@ CalibrateResult calibrate(const CalibrateOptions& options, Context& context) {
                                  stored.provenance),
                      key.dump(), "choose another --out or remove the file");
   }
-  check_size(options, *samples);
+  check_size(model, options, *samples);
   json staged = key;
   staged["shard"] = options.shard;
   StageDir stage(options.out, staged);
   const at::NoGradGuard no_gradients;
   CalibrateResult result;
-  result.store = Walk(options, context, *samples, stage).run();
+  result.store = Calibration(model, options, context, *samples, stage).run();
   result.store.provenance = key.dump();
-  result.store.shard = shard.index;
-  result.store.shards = shard.count;
   save(result.store, options.out);
   stage.discard();
   return result;

@@ -10,11 +10,14 @@
 
 namespace octet {
 
+class SourceModel;
+
 struct CalibrateOptions : Options {
   std::string model, data, out;
   int64_t samples = 128, length = 512, unit = 8, seed = 0;
   std::string shard = "0/1";
   std::string dtype = "float32";
+  double hidden_memory = -1;  ///< GiB; see MemoryBudget. Negative: memory_budget()
   void visit(OptionVisitor& v) override;
 };
 
@@ -23,9 +26,11 @@ struct CalibrateResult {
   bool reused = false;  ///< OUT stood already, made from the same inputs
 };
 
-/// Writes OUT (HDF5). Working files live in OUT.partial/; started again after a kill, the walk goes
-/// on behind the last whole block and ends with the same bits. Errors: data too short, options that
-/// differ from the started run.
-CalibrateResult calibrate(const CalibrateOptions& options, Context& context);
+/// Calibrates `model`, which options.model names, and writes OUT (HDF5). Working files live in
+/// OUT.partial/; started again after a kill, the walk goes on behind the last whole block (units
+/// whose hidden states were in memory run up to there again) and ends with the same bits. Errors:
+/// data too short, options that differ from the started run.
+CalibrateResult calibrate(const SourceModel& model, const CalibrateOptions& options,
+                          Context& context);
 
 }  // namespace octet

@@ -78,7 +78,7 @@ void check_units(const std::vector<int64_t>& units, int64_t total) {
   }
   for (; next < total && missing.size() < 1000; ++next) missing.push_back(next);
   if (!twice.empty()) {
-    refuse("units that come twice: " + some(twice), "every unit once",
+    refuse("units that occur twice: " + some(twice), "every unit once",
            "pass each shard once, all made with the same number of shards");
   }
   if (!missing.empty()) {

@@ -20,31 +20,36 @@ else()
   set(OCTET_HAS_CUDA OFF)
 endif()
 
-# Sources of kernels/ that this build leaves out: those that need the CUDA headers, or the stubs that stand in for them.
-file(GLOB_RECURSE OCTET_KERNELS_LEFT_OUT CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/kernels
-  ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cc)
-if(OCTET_HAS_CUDA)
-  set(OCTET_KERNELS_LEFT_OUT cuda/stubs.cc)
-else()
-  list(REMOVE_ITEM OCTET_KERNELS_LEFT_OUT cuda/stubs.cc)
-endif()
+set(OCTET_WITH_CUDA ${OCTET_HAS_CUDA} CACHE INTERNAL "Whether this build has the CUDA kernels, for scripts/build")
 
+# What kernels/cuda declares is linked in once, behind octet_kernels: the kernels, or the stubs that stand in for them. Programs
+# with the property OCTET_WITHOUT_CUDA take the stubs in a build with nvcc, too: one set of objects serves both.
 function(octet_kernels_cuda)
+  octet_plain_library(octet_cuda_stubs ${CMAKE_SOURCE_DIR}/kernels/cuda/stubs.cc)
   if(NOT OCTET_HAS_CUDA)
+    target_link_libraries(octet_kernels PUBLIC octet_cuda_stubs)
     return()
   endif()
+  file(GLOB_RECURSE host CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/*.cc)
+  list(REMOVE_ITEM host ${CMAKE_SOURCE_DIR}/kernels/cuda/stubs.cc)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/*.cu)
   file(GLOB hopper CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernels/cuda/gemm/*_sm90_*.cu)
   list(REMOVE_ITEM sources ${hopper})
-  add_library(octet_kernels_cuda STATIC ${sources})
+  octet_plain_library(octet_kernels_cuda ${sources} ${host})
   octet_hopper_gemm(octet_kernels_cuda ${hopper})
-  target_include_directories(octet_kernels_cuda PUBLIC ${CMAKE_SOURCE_DIR})
   set_target_properties(octet_kernels_cuda PROPERTIES CUDA_SEPARABLE_COMPILATION OFF)
   target_compile_options(octet_kernels_cuda PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall>
                          $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr>)
-  target_link_libraries(octet_kernels_cuda PUBLIC octet_core)
-  target_link_libraries(octet_kernels PUBLIC octet_kernels_cuda)
-  target_compile_definitions(octet_kernels PUBLIC OCTET_HAS_CUDA=1)
+  target_link_libraries(octet_kernels PUBLIC
+    $<IF:$<BOOL:$<TARGET_PROPERTY:OCTET_WITHOUT_CUDA>>,octet_cuda_stubs,octet_kernels_cuda>)
+endfunction()
+
+# One of the two.
+function(octet_plain_library target)
+  add_library(${target} STATIC ${ARGN})
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+  target_link_libraries(${target} PUBLIC octet_core OpenMP::OpenMP_CXX)
+  target_precompile_headers(${target} REUSE_FROM octet_plain_pch)
 endfunction()
 
 # The CUTLASS kernels, for Hopper alone: a minute each for a file. Without the headers the plain

@@ -1,4 +1,4 @@
-# octet_room(NAME [TORCH] LINK ... [EXCLUDE files]): one static library octet_NAME from NAME/**/*.cc.
+# octet_room(NAME [TORCH] LINK ... [EXCLUDE patterns]): one static library octet_NAME from NAME/**/*.cc.
 # Files that see no torch are compiled apart from those that do, with a precompiled header of their own: torch's costs
 # each of them five times its own compile time.
 execute_process(
@@ -23,12 +23,17 @@ function(octet_room name)
   cmake_parse_arguments(ARG "TORCH" "" "LINK;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${name}/*.cc)
   foreach(file ${ARG_EXCLUDE})
-    list(REMOVE_ITEM sources ${CMAKE_SOURCE_DIR}/${name}/${file})
+    list(FILTER sources EXCLUDE REGEX "^${CMAKE_SOURCE_DIR}/${name}/${file}$")
   endforeach()
   set(with ${sources})
   set(without "")
   if(ARG_TORCH)
     octet_split_by_torch("${sources}" with without)
+    if(NOT OCTET_TORCH)
+      set(with ${without})
+      set(without "")
+      set(ARG_TORCH OFF)
+    endif()
   endif()
   add_library(octet_${name} STATIC ${with})
   target_include_directories(octet_${name} PUBLIC ${CMAKE_SOURCE_DIR})

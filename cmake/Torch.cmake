@@ -15,9 +15,8 @@ target_compile_options(octet_torch INTERFACE
 target_link_libraries(octet_torch INTERFACE
   ${OCTET_TORCH_DIR}/lib/libtorch_cpu.so ${OCTET_TORCH_DIR}/lib/libc10.so)
 # RPATH (not RUNPATH) so that torch's own libgomp.so.1 is the only OpenMP runtime of the process.
-target_link_options(octet_torch INTERFACE -Wl,--disable-new-dtags
-  -Wl,-rpath,${OCTET_TORCH_DIR}/lib -Wl,-rpath,${OCTET_TORCH_DIR}/../nvidia/cu13/lib
-  -Wl,--allow-shlib-undefined)
+target_link_options(octet_torch INTERFACE -Wl,--disable-new-dtags -Wl,--allow-shlib-undefined)
+set(CMAKE_BUILD_RPATH ${OCTET_TORCH_DIR}/lib ${OCTET_TORCH_DIR}/../nvidia/cu13/lib)
 
 # Precompiled headers of torch targets; any difference in flags rejects them (-Winvalid-pch).
 function(octet_torch_header target header)

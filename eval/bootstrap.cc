@@ -118,8 +118,7 @@ class Resampler {
     std::vector<Score> sorted = scores;
     std::sort(sorted.begin(), sorted.end());
     const size_t tail = sorted.size() / kTail;
-    const Score low = sorted[tail], high = sorted[sorted.size() - tail - 1];
-    return {Metric::exact(sum), mean(scores), low, high, (high - low) / 2};
+    return {Metric::exact(sum), mean(scores), sorted[tail], sorted[sorted.size() - tail - 1]};
   }
 
  private:

@@ -1,5 +1,6 @@
-// How sure a corpus score is, and its difference from another system's on the same sentences: the
-// bootstrap of sacreBLEU's --paired-bs, with the same resamples and the same figures.
+// The confidence interval of a corpus score, and of its difference from another system's on the
+// same sentences: the bootstrap of sacreBLEU's --paired-bs, with the same resamples and the same
+// figures.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -19,7 +20,6 @@ struct BootstrapOptions {
 struct ResampledScore {
   double score = 0;
   double mean = 0, low = 0, high = 0;
-  double half_width = 0;  ///< what sacreBLEU prints behind +-: (high - low) / 2
 };
 
 /// A system beside a baseline, both on the same resamples of the sentences.

@@ -13,7 +13,8 @@
 #include "core/error.h"
 #include "eval/evaluate.h"
 #include "eval/score.h"
-#include "models/open.h"
+#include "models/source_model.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace octet {
 namespace {
@@ -43,20 +44,20 @@ struct Questions {
   bool bos = false;
 };
 
-Questions read_questions(const EvalOptions& options) {
+Questions read_questions(const SourceModel& model, const EvalOptions& options) {
   std::vector<ChoiceItem> items = read_choices(parse_data_spec(options.data));
   Questions questions;
   questions.all = static_cast<int64_t>(items.size());
   if (options.windows > 0 && options.windows < questions.all)
     items.resize(static_cast<size_t>(options.windows));
-  const auto tokenizer = open_tokenizer(options.model);
-  const auto encode = [&](std::string_view text) { return tokenizer->encode(text, false); };
-  questions.bos = tokenizer->adds_bos() && tokenizer->bos();
+  const Tokenizer& tokenizer = model.tokenizer();
+  const auto encode = [&](std::string_view text) { return tokenizer.encode(text, false); };
+  questions.bos = tokenizer.adds_bos() && tokenizer.bos();
   for (const ChoiceItem& item : items) {
     auto& tokens = questions.tokens.emplace_back();
     for (size_t i = 0; i < item.choices.size(); ++i) {
       tokens.push_back(
-          tokenize_choice(item, i, encode, questions.bos ? *tokenizer->bos() : -1, options.length));
+          tokenize_choice(item, i, encode, questions.bos ? *tokenizer.bos() : -1, options.length));
     }
     questions.labels.push_back(item.label);
     questions.choices += static_cast<int64_t>(item.choices.size());
@@ -162,12 +163,13 @@ ChoiceAnswers answer_choices(LoadedModel& model, std::span<const std::vector<Cho
   return answers;
 }
 
-ChoiceEvaluation evaluate_choices(const EvalOptions& options, Context& context) {
-  const Questions questions = read_questions(options);
-  EvalModels models = load_eval_models(options, context);
+ChoiceEvaluation evaluate_choices(const SourceModel& model, const EvalOptions& options,
+                                  Context& context) {
+  const Questions questions = read_questions(model, options);
+  EvalModels models = load_eval_models(model, options, context);
   Progress progress(context.log, "eval", questions.choices * (models.reference ? 2 : 1));
-  const auto answers = [&](LoadedModel& model) {
-    return answer_choices(model, questions.tokens, questions.labels, progress, context);
+  const auto answers = [&](LoadedModel& asked) {
+    return answer_choices(asked, questions.tokens, questions.labels, progress, context);
   };
   const ChoiceAnswers own = answers(models.model);
   ChoiceEvaluation evaluation;

@@ -67,6 +67,7 @@ struct ChoiceEvaluation {
 
 struct EvalOptions;
 /// `octet eval --data choice:FILE`; options.windows limits the questions.
-ChoiceEvaluation evaluate_choices(const EvalOptions& options, Context& context);
+ChoiceEvaluation evaluate_choices(const SourceModel& model, const EvalOptions& options,
+                                  Context& context);
 
 }  // namespace octet

@@ -11,8 +11,8 @@
 #include "core/error.h"
 #include "eval/classification_scores.h"
 #include "eval/score.h"
-#include "models/open.h"
 #include "models/run/device.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -105,10 +105,10 @@ std::vector<int64_t> run_all(std::vector<Run>& runs, size_t reference,
 
 }  // namespace
 
-ClassificationData open_classification_data(const std::string& model, const std::string& data,
+ClassificationData open_classification_data(const SourceModel& model, const std::string& data,
                                             int64_t count) {
   ClassificationData opened;
-  opened.labels = open_config(model).image.value().labels;
+  opened.labels = model.config().image.value().labels;
   opened.images = open_eval_data(model, data, 0, count);
   return opened;
 }
@@ -136,10 +136,10 @@ std::vector<ClassificationEvaluation> evaluate_classifications(
   return evaluations;
 }
 
-ClassificationEvaluation evaluate_classification(const EvalOptions& options, Context& context) {
-  const ClassificationData data =
-      open_classification_data(options.model, options.data, options.windows);
-  EvalModels models = load_eval_models(options, context);
+ClassificationEvaluation evaluate_classification(const SourceModel& model,
+                                                 const EvalOptions& options, Context& context) {
+  const ClassificationData data = open_classification_data(model, options.data, options.windows);
+  EvalModels models = load_eval_models(model, options, context);
   return evaluate_classifications({&models.model}, models.reference ? &*models.reference : nullptr,
                                   data, options.batch, static_cast<uint64_t>(options.seed), context)
       .front();

@@ -18,7 +18,7 @@ struct ClassificationData {
 
 /// DATA (idx: or images:, of data with splits the test split) as `model` reads it; count: images to
 /// use, 0 for all.
-ClassificationData open_classification_data(const std::string& model, const std::string& data,
+ClassificationData open_classification_data(const SourceModel& model, const std::string& data,
                                             int64_t count);
 
 struct ClassificationEvaluation {
@@ -35,6 +35,7 @@ std::vector<ClassificationEvaluation> evaluate_classifications(
     int64_t batch, uint64_t seed, Context& context);
 
 /// `octet eval` of a vision model.
-ClassificationEvaluation evaluate_classification(const EvalOptions& options, Context& context);
+ClassificationEvaluation evaluate_classification(const SourceModel& model,
+                                                 const EvalOptions& options, Context& context);
 
 }  // namespace octet

@@ -8,9 +8,11 @@
 #include "core/error.h"
 #include "datasets/batches.h"
 #include "eval/score_samples.h"
+#include "models/architectures/registry.h"
 #include "models/data/data.h"
-#include "models/open.h"
+#include "models/data/open_samples.h"
 #include "models/parse_dtype.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -43,32 +45,36 @@ void check_length(int64_t length) {
 
 void EvalOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory (float or quantized) or a .gguf file", model);
-  v.field("data",
-          "what to score: FILE, text:FILE, jsonl:FILE or choice:FILE (accuracy); of translation "
-          "models parallel:SRC,TGT or gettext:LANG (BLEU); of vision models idx:DIR or images:DIR "
-          "(accuracy)",
-          data);
-  v.field("reference", "float model to compare with: divergence, and differences of the scores",
+  v.field(
+      "data",
+      "data to score: FILE, text:FILE or jsonl:FILE (perplexity) or choice:FILE (accuracy); for "
+      "translation models parallel:SRC,TGT or gettext:LANG (BLEU); for image models idx:DIR or "
+      "images:DIR (accuracy)",
+      data);
+  v.field("reference", "float model to compare with: KL divergence and differences of the scores",
           reference);
-  v.field("length", "tokens in a window of text", length);
+  v.field("length", "tokens in a text window", length);
   v.field("windows", "score only the first N windows, sentences, images or questions, 0 for all",
           windows);
-  v.field("batch", "windows, sentences or images that run at once, 0: 1 window, 32 of others",
-          batch);
-  v.field("beam", "hypotheses that a translation's search keeps, 1: greedy", beam);
-  v.field("seed", "of the bootstrap behind the standard errors", seed);
-  v.field("dtype", "arithmetic of float models: float32, bfloat16 or float16", dtype);
+  v.field(
+      "batch",
+      "windows, sentences or images in a batch; 0 for the default: 1 window, or 32 sentences or "
+      "images",
+      batch);
+  v.field("beam", "beam size of the translation search, 1 for greedy", beam);
+  v.field("seed", "seed of the bootstrap that estimates the confidence intervals", seed);
+  v.field("dtype", "dtype to run float models in: float32, bfloat16 or float16", dtype);
 }
 
-TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length) {
+TokenWindows open_windows(const SourceModel& model, const std::string& data, int64_t length) {
   check_length(length);
   return cut_windows(model, open_text(model, data), length);
 }
 
-EvalData open_eval_data(const std::string& model, const std::string& data, int64_t length,
+EvalData open_eval_data(const SourceModel& model, const std::string& data, int64_t length,
                         int64_t count) {
   require_option(data, "data", "what to score");
-  const bool language = task_kind(open_config(model)) == TaskKind::kLanguage;
+  const bool language = task_kind(model.config()) == TaskKind::kLanguage;
   if (language) check_length(length);
   EvalData opened;
   // Sentences are as long as they are; what the model has no positions for is cut off.
@@ -110,16 +116,18 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
   return evaluations;
 }
 
-EvalModels load_eval_models(const EvalOptions& options, const Context& context) {
+EvalModels load_eval_models(const SourceModel& model, const EvalOptions& options,
+                            const Context& context) {
   const LoadOptions load{parse_dtype(options.dtype), context.device, context.gemm_file};
-  EvalModels models{load_model(options.model, load), std::nullopt};
+  EvalModels models{load_model(model, load), std::nullopt};
   if (options.reference.empty()) return models;
-  if (open_config(options.reference).vocab != models.model.config.vocab) {
+  const SourceModel reference(options.reference);
+  if (reference.config().vocab != models.model.config.vocab) {
     throw UsageError(fmt::format("another vocabulary in {}", options.reference),
                      "a reference with the same vocabulary",
                      "compare a model with the one it was made from");
   }
-  models.reference = load_model(options.reference, load);
+  models.reference = load_model(reference, load);
   return models;
 }
 
@@ -129,10 +137,9 @@ at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids) {
   return forward(*model.model, *model.executor, batch)[0];
 }
 
-Evaluation evaluate(const EvalOptions& options, Context& context) {
-  const EvalData data =
-      open_eval_data(options.model, options.data, options.length, options.windows);
-  EvalModels models = load_eval_models(options, context);
+Evaluation evaluate(const SourceModel& model, const EvalOptions& options, Context& context) {
+  const EvalData data = open_eval_data(model, options.data, options.length, options.windows);
+  EvalModels models = load_eval_models(model, options, context);
   return evaluate_models({&models.model}, models.reference ? &*models.reference : nullptr, data,
                          options.batch, static_cast<uint64_t>(options.seed), context)
       .front();

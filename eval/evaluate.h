@@ -8,20 +8,15 @@
 #include <vector>
 
 #include "core/context.h"
-#include "core/options.h"
 #include "datasets/text.h"
+#include "eval/eval_options.h"
 #include "eval/statistics.h"
 #include "models/data/samples.h"
 #include "quant/load_model.h"
 
 namespace octet {
 
-struct EvalOptions : Options {
-  std::string model, data, reference;
-  int64_t length = 1024, windows = 0, batch = 0, beam = 4, seed = 0;
-  std::string dtype = "float32";
-  void visit(OptionVisitor& v) override;
-};
+class SourceModel;
 
 /// What one model did over the samples.
 struct Evaluation {
@@ -41,11 +36,11 @@ struct EvalData {
 
 /// DATA as `model` reads it; text in windows of `length` tokens, of data with splits the test
 /// split. count: samples to use, 0 for all.
-EvalData open_eval_data(const std::string& model, const std::string& data, int64_t length,
+EvalData open_eval_data(const SourceModel& model, const std::string& data, int64_t length,
                         int64_t count);
 
 /// The text of DATA in windows of `length` as `model`'s tokenizer cuts it.
-TokenWindows open_windows(const std::string& model, const std::string& data, int64_t length);
+TokenWindows open_windows(const SourceModel& model, const std::string& data, int64_t length);
 
 /// Runs each model over the data with the right answers given, `batch` samples at once (0: one
 /// window, or 32 of other samples); against `reference` unless null. Resamples of the standard
@@ -54,18 +49,19 @@ std::vector<Evaluation> evaluate_models(const std::vector<LoadedModel*>& models,
                                         LoadedModel* reference, const EvalData& data, int64_t batch,
                                         uint64_t seed, Context& context);
 
-/// The model of the options and, where they name one, its reference.
+/// The model and, where the options name one, its reference.
 struct EvalModels {
   LoadedModel model;
   std::optional<LoadedModel> reference;
 };
 /// UsageError when the reference has another vocabulary.
-EvalModels load_eval_models(const EvalOptions& options, const Context& context);
+EvalModels load_eval_models(const SourceModel& model, const EvalOptions& options,
+                            const Context& context);
 
 /// Logits [L, V] of one sequence of L ids, on the model's device.
 at::Tensor logits_of(LoadedModel& model, const std::vector<int64_t>& ids);
 
 /// Error for empty data; UsageError for a window length below 2.
-Evaluation evaluate(const EvalOptions& options, Context& context);
+Evaluation evaluate(const SourceModel& model, const EvalOptions& options, Context& context);
 
 }  // namespace octet

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <numeric>
 
+#include "models/data/samples.h"
+#include "quant/load_model.h"
+
 namespace octet {
 namespace {
 
@@ -32,7 +35,7 @@ class Comparer : public SiteObserver {
     if (!differs(site)) return;
     Executor& executor = *other_.executor;
     const at::Tensor x = input_.to(executor.options().compute).contiguous();
-    const at::Tensor quantized = executor.linear(site, executor.quantize_input(site, x));
+    const at::Tensor quantized = executor.linear(site, executor.quantize_input(site, x), {});
     Squares& sum = sums_[static_cast<size_t>(site)];
     sum.error += squared_norm(quantized.to(at::kFloat) - y.to(at::kFloat));
     sum.value += squared_norm(y);

@@ -6,10 +6,11 @@
 #include <vector>
 
 #include "core/context.h"
-#include "models/data/samples.h"
-#include "quant/load_model.h"
 
 namespace octet {
+
+struct LoadedModel;
+class Samples;
 
 /// |quantized - float| / |float| over the output of one site, Euclidean norms over all tokens.
 struct LayerError {

@@ -1,8 +1,5 @@
 #include "eval/memory.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <charconv>
 #include <fstream>
 #include <iterator>
@@ -42,14 +39,6 @@ MemoryUse memory_use() {
   // Files of /proc have size 0, so core's InputFile does not serve.
   std::ifstream file("/proc/self/status");
   return parse_status(std::string(std::istreambuf_iterator<char>(file), {}));
-}
-
-bool reset_peak_memory() noexcept {
-  const int fd = ::open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool done = ::write(fd, "5", 1) == 1;
-  ::close(fd);
-  return done;
 }
 
 }  // namespace octet

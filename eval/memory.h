@@ -8,7 +8,7 @@ namespace octet {
 /// Bytes of physical memory, mapped files included.
 struct MemoryUse {
   uint64_t resident = 0;  ///< VmRSS: now
-  uint64_t peak = 0;      ///< VmHWM: the most since the start or the last reset_peak_memory()
+  uint64_t peak = 0;      ///< VmHWM: the most since the process started
 };
 
 /// From the text of /proc/PID/status. Throws Error if either line is missing or malformed.
@@ -16,9 +16,5 @@ MemoryUse parse_status(std::string_view status);
 
 /// Of this process. Throws Error where /proc is not to be read.
 MemoryUse memory_use();
-
-/// Makes the peak start again from what is resident now; false where the kernel does not allow it
-/// (then the peak is that of the whole process).
-bool reset_peak_memory() noexcept;
 
 }  // namespace octet

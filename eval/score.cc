@@ -155,19 +155,4 @@ WindowScores score_positions(const at::Tensor& logits, std::span<const int64_t> 
   return out;
 }
 
-WindowScores score_window(const at::Tensor& logits, std::span<const int64_t> ids,
-                          const at::Tensor& reference) {
-  if (!logits.defined() || logits.dim() != 2 || ids.size() < 2 ||
-      logits.size(0) != static_cast<int64_t>(ids.size()) ||
-      (reference.defined() && reference.sizes() != logits.sizes())) {
-    throw Error(fmt::format("logits {}, reference {} and {} ids", shape_of(logits),
-                            shape_of(reference), ids.size()),
-                "logits [L, V], a reference of the same shape, and L >= 2 ids",
-                "compare models of one vocabulary on the same window");
-  }
-  const int64_t scored = logits.size(0) - 1;
-  return score_positions(logits.narrow(0, 0, scored), ids.subspan(1),
-                         reference.defined() ? reference.narrow(0, 0, scored) : at::Tensor());
-}
-
 }  // namespace octet

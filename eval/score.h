@@ -9,16 +9,11 @@
 
 namespace octet {
 
-/// Scores the positions of a window: row t of `logits` [L, V] (float, half or bfloat16; any device)
-/// predicts ids[t + 1], so L ids give L - 1 scored positions; the last row is not used.
-/// `reference`: logits of the same shape from the reference model, on any device and of any float
-/// type, or undefined. Log-probabilities are float32 over the whole vocabulary, sums over it are
-/// double; kl is never below -1e-6. Throws Error on other shapes, on an id outside [0, V), and when
-/// a score is not finite (NaN or Inf logits), naming the position.
-WindowScores score_window(const at::Tensor& logits, std::span<const int64_t> ids,
-                          const at::Tensor& reference = {});
-
-/// The same with the targets given: row t of `logits` [T, V] predicts targets[t], T >= 1.
+/// Scores positions: row t of `logits` [T, V] (float, half or bfloat16; any device) predicts
+/// targets[t], T >= 1. `reference`: logits of the same shape from the reference model, on any
+/// device and of any float type, or undefined. Log-probabilities are float32 over the whole
+/// vocabulary, sums over it are double; kl is never below -1e-6. Throws Error on other shapes, on
+/// an id outside [0, V), and when a score is not finite (NaN or Inf logits), naming the position.
 WindowScores score_positions(const at::Tensor& logits, std::span<const int64_t> targets,
                              const at::Tensor& reference = {});
 

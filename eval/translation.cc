@@ -8,7 +8,7 @@
 #include "eval/translation_scores.h"
 #include "models/data/pair_samples.h"
 #include "models/decoding/translation.h"
-#include "models/open.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -17,7 +17,7 @@ constexpr int64_t kMostBeams = 64;
 
 Translations translate(LoadedModel& model, const TranslationData& data,
                        const TranslationSettings& settings, Context& context) {
-  Translator translator(*model.model, *model.executor, model.config, data.model);
+  Translator translator(*model.model, *model.executor, *data.model);
   translator.generation().beams = settings.beams;
   std::vector<std::string> sources;
   for (const SentencePair& pair : data.pairs) sources.push_back(pair.source);
@@ -43,18 +43,17 @@ TaskScores task_scores(const TranslationEvaluation& evaluation, const Translatio
 
 }  // namespace
 
-TranslationData open_translation_data(const std::string& model, const std::string& data,
+TranslationData open_translation_data(const SourceModel& model, const std::string& data,
                                       int64_t count, Context& context) {
   require_option(data, "data", "sentence pairs to score");
   TranslationData opened;
-  opened.model = model;
+  opened.model = &model;
   opened.pairs = read_pairs(data, Split::kTest, &context.log);
   const auto all = std::ssize(opened.pairs);
   if (all == 0) throw Error("no sentence pairs in " + data, "at least one", "give other data");
   if (count > 0 && count < all) opened.pairs.resize(static_cast<size_t>(count));
-  const ModelConfig config = open_config(model);
   opened.forced.samples =
-      make_pair_samples(opened.pairs, open_marian_tokenizer(model, config), config, 0);
+      make_pair_samples(opened.pairs, open_marian_tokenizer(model), model.config(), 0);
   opened.forced.used = opened.forced.samples->size();
   opened.forced.signature =
       fmt::format("sentences:{}/{}|log-probs:float32", opened.forced.used, all);
@@ -92,10 +91,10 @@ std::vector<TranslationEvaluation> evaluate_translations(const std::vector<Loade
   return evaluations;
 }
 
-TranslationEvaluation evaluate_translation(const EvalOptions& options, Context& context) {
-  const TranslationData data =
-      open_translation_data(options.model, options.data, options.windows, context);
-  EvalModels models = load_eval_models(options, context);
+TranslationEvaluation evaluate_translation(const SourceModel& model, const EvalOptions& options,
+                                           Context& context) {
+  const TranslationData data = open_translation_data(model, options.data, options.windows, context);
+  EvalModels models = load_eval_models(model, options, context);
   TranslationSettings settings;
   settings.beams = options.beam;
   if (options.batch > 0) settings.batch = options.batch;

@@ -13,14 +13,14 @@ namespace octet {
 
 /// What is translated, opened once for all models: the first pairs of DATA.
 struct TranslationData {
-  std::string model;                ///< directory whose tokenizer and generation settings are used
+  const SourceModel* model;         ///< whose tokenizer and generation settings are used
   std::vector<SentencePair> pairs;  ///< as many as `forced` uses
   EvalData forced;                  ///< the same as samples with the right answers given
 };
 
 /// DATA (parallel: or gettext:, of data with splits the test split); count: pairs to use, 0 for
-/// all. Error for data without pairs.
-TranslationData open_translation_data(const std::string& model, const std::string& data,
+/// all. `model` must outlive it. Error for data without pairs.
+TranslationData open_translation_data(const SourceModel& model, const std::string& data,
                                       int64_t count, Context& context);
 
 /// How sentences are translated and scored.
@@ -47,6 +47,7 @@ std::vector<TranslationEvaluation> evaluate_translations(const std::vector<Loade
                                                          Context& context);
 
 /// `octet eval` of a translation model.
-TranslationEvaluation evaluate_translation(const EvalOptions& options, Context& context);
+TranslationEvaluation evaluate_translation(const SourceModel& model, const EvalOptions& options,
+                                           Context& context);
 
 }  // namespace octet

@@ -14,7 +14,6 @@
 #include "core/json.h"
 #include "finetune/block_error.h"
 #include "finetune/run_batch.h"
-#include "models/run/hidden_spill.h"
 
 namespace octet {
 namespace {
@@ -47,7 +46,7 @@ BlockResult load_block(const fs::path& file, int block, const std::vector<Parame
     const auto entry = stored.entries().find(p.name);
     if (entry == stored.entries().end() || entry->second.info.dtype != Dtype::kF32 ||
         entry->second.info.shape != p.leaf.sizes().vec()) {
-      throw Error(fmt::format("no {} in {}", p.name, file.string()), "what this very run wrote",
+      throw Error(fmt::format("no {} in {}", p.name, file.string()), "what this run wrote",
                   "remove the folder to start over");
     }
     const at::Tensor host = at::empty(p.leaf.sizes(), at::kFloat);
@@ -73,17 +72,20 @@ void restore(const std::vector<Parameter>& leaves, const std::vector<at::Tensor>
   }
 }
 
-class Walk {
+// The student's block, and the teacher's walk, which is past it.
+struct Pair {
+  BlockPass& pass;
+  const BlockWalk& target;
+};
+
+class BlockTuner {
  public:
-  Walk(const BlockwiseSetup& setup, const TrainerOptions& options, Context& context)
+  BlockTuner(const BlockwiseSetup& setup, const TrainerOptions& options, Context& context)
       : setup_(setup),
         options_(options),
         context_(context),
         topology_(setup.student.model->topology()),
-        folder_(setup.folder / fmt::format("rank-{}", setup.process_group->rank())),
-        float_(folder_ / "float"),
-        quantized_(folder_ / "quantized") {
-    for (const char* side : {"float", "quantized"}) fs::create_directories(folder_ / side);
+        folder_(setup.folder / fmt::format("rank-{}", setup.process_group->rank())) {
     const auto ranks = static_cast<uint64_t>(setup.process_group->size());
     training_ = std::clamp<int64_t>(static_cast<int64_t>(setup.task->train_batches() / ranks), 1,
                                     std::max<int64_t>(1, options.steps));
@@ -94,17 +96,11 @@ class Walk {
     BlockwiseResult result;
     result.training.eval.push_back(score(false));
     check_start(result.training.eval[0]);
-    if (options_.steps == 0 || result.training.eval[0].kl <= setup_.enough) return result;
+    if (options_.steps == 0 || result.training.eval[0].kl <= setup_.min_kl) return result;
     int done = 0;
     while (done < topology_.blocks && fs::exists(block_file(setup_.folder, done))) ++done;
     result.training.resumed = done;
-    Progress progress(context_.log, "tune", topology_.blocks);
-    if (done > 0) progress.advance(done, true);
-    if (done == 0) begin();
-    for (int block = done; block < topology_.blocks; ++block) {
-      tune(block);
-      progress.advance();
-    }
+    tune_from(done);
     result.training.steps = options_.steps;
     result.training.eval.push_back(score(true, &result.blocks));
     result.training.eval[1].step = options_.steps;
@@ -122,86 +118,85 @@ class Walk {
                               static_cast<uint64_t>(setup_.process_group->rank()));
   }
 
-  Hidden begin_unit(const Runner& runner, int64_t unit) const {
-    return runner.model->begin(*runner.executor, batch_on_device(batch(unit).inputs, device()),
-                               nullptr);
+  // Over the units from `first` on.
+  BlockWalk walk(const Runner& runner, const fs::path& folder, int64_t first, int finished) const {
+    WalkSetup setup;
+    setup.model = runner.model, setup.executor = runner.executor, setup.context = &context_;
+    setup.units = units_ - first;
+    setup.batch = [this, first](int64_t unit) { return batch(first + unit).inputs; };
+    setup.folder = folder;
+    setup.budget = {setup_.budget.host / 2, setup_.budget.device / 2};
+    setup.finished = finished;
+    return BlockWalk(std::move(setup));
   }
 
-  // What is read before the first block is no part of it.
-  void begin() const {
+  Autocast autocast() const { return {device(), options_.precision == "bfloat16"}; }
+
+  void advance(BlockPass& pass) const {
+    const Autocast precision = autocast();
+    pass.executor().train(false);
+    pass.advance();
+  }
+
+  void tune_from(int done) const {
+    Progress progress(context_.log, "tune", topology_.blocks);
+    if (done > 0) progress.advance(done, true);
+    BlockWalk teacher = walk(setup_.teacher, folder_ / "float", 0, done);
+    BlockWalk student = walk(setup_.student, folder_ / "quantized", 0, done);
+    const auto visit = [&](BlockPass& pass) {
+      if (pass.finished()) {
+        load_block(block_file(setup_.folder, pass.block()), pass.block(),
+                   setup_.leaves(pass.block()));
+        return advance(pass);
+      }
+      tune({pass, teacher});
+      progress.advance();
+    };
+    walk_blocks({{&teacher, [this](BlockPass& pass) { advance(pass); }}, {&student, visit}});
+  }
+
+  at::Tensor error_of(const Pair& pair, int64_t unit) const {
+    const Hidden out = [&] {
+      const Autocast precision = autocast();
+      return pair.pass.run(unit);
+    }();
+    return block_error(topology_, pair.pass.block(), out, pair.target.hidden(unit));
+  }
+
+  double evaluation_error(const Pair& pair) const {
     const at::NoGradGuard no_gradients;
-    setup_.student.executor->load(kOutside);
-    for (int64_t unit = 0; unit < units_; ++unit) {
-      const Hidden hidden = begin_unit(setup_.student, unit);
-      quantized_.write(0, unit, hidden);
-      float_.write(0, unit, hidden);
-    }
-    setup_.student.executor->release(kOutside);
-  }
-
-  void run_block(const Runner& runner, int block, Hidden& hidden) const {
-    const Autocast autocast(device(), options_.precision == "bfloat16");
-    runner.model->block(*runner.executor, block, hidden, nullptr);
-  }
-
-  void pass_on(const Runner& runner, const HiddenSpill& spill, int block) const {
-    const at::NoGradGuard no_gradients;
-    runner.executor->train(false);
-    for (int64_t unit = 0; unit < units_; ++unit) {
-      context_.stop.check("run the same command again to go on");
-      Hidden hidden = spill.read(block, unit, device());
-      run_block(runner, block, hidden);
-      spill.write(block + 1, unit, hidden);
-    }
-  }
-
-  at::Tensor error_of(int block, int64_t unit) const {
-    Hidden hidden = quantized_.read(block, unit, device());
-    run_block(setup_.student, block, hidden);
-    return block_error(topology_, block, hidden, float_.read(block + 1, unit, device()));
-  }
-
-  double evaluation_error(int block) const {
-    const at::NoGradGuard no_gradients;
-    setup_.student.executor->train(false);
+    pair.pass.executor().train(false);
     double sum = 0;
     for (int64_t unit = training_; unit < units_; ++unit) {
-      sum += error_of(block, unit).to(at::kDouble).item<double>();
+      sum += error_of(pair, unit).to(at::kDouble).item<double>();
     }
     return sum / static_cast<double>(units_ - training_);
   }
 
-  void tune(int block) const {
-    setup_.teacher.executor->load(block);
-    pass_on(setup_.teacher, float_, block);
-    setup_.teacher.executor->release(block);
-    setup_.student.executor->load(block);
+  void tune(const Pair& pair) const {
+    const int block = pair.pass.block();
     const std::vector<Parameter> leaves = setup_.leaves(block);
-    BlockResult result{block, evaluation_error(block), 0};
+    BlockResult result{block, evaluation_error(pair), 0};
     result.after = result.before;
-    if (!leaves.empty()) optimize(block, leaves, result);
+    if (!leaves.empty()) optimize(pair, leaves, result);
     context_.log.info(fmt::format("block {}: relative error {:.3e} -> {:.3e}", block, result.before,
                                   result.after));
-    pass_on(setup_.student, quantized_, block);
+    advance(pair.pass);
     setup_.process_group->barrier();
     if (setup_.process_group->rank() == 0) {
       save_block(block_file(setup_.folder, block), leaves, result);
     }
     setup_.process_group->barrier();
-    setup_.student.executor->release(block);
-    for (int64_t unit = 0; unit < units_; ++unit) {
-      quantized_.remove(block, unit), float_.remove(block, unit);
-    }
   }
 
-  void optimize(int block, const std::vector<Parameter>& leaves, BlockResult& result) const {
+  void optimize(const Pair& pair, const std::vector<Parameter>& leaves, BlockResult& result) const {
     AdamW optimizer(leaves, optimizer_options(options_));
     std::vector<at::Tensor> best = values_of(leaves);
     for (int64_t step = 0; step < options_.steps; ++step) {
       context_.stop.check("run the same command again to go on");
-      one_step(block, step, optimizer);
+      one_step(pair, step, optimizer);
       if (step + 1 != options_.steps && (step + 1) % options_.eval_every != 0) continue;
-      const double error = evaluation_error(block);
+      const double error = evaluation_error(pair);
       if (!(error < result.after)) continue;
       result.after = error;
       best = values_of(leaves);
@@ -214,11 +209,11 @@ class Walk {
     }
   }
 
-  void one_step(int block, int64_t step, AdamW& optimizer) const {
-    setup_.student.executor->train(true);
+  void one_step(const Pair& pair, int64_t step, AdamW& optimizer) const {
+    pair.pass.executor().train(true);
     optimizer.zero_gradients();
     const at::Tensor error =
-        error_of(block, step % training_) / static_cast<double>(setup_.process_group->size());
+        error_of(pair, step % training_) / static_cast<double>(setup_.process_group->size());
     torch::autograd::backward({error}, {});
     std::vector<at::Tensor> gradients;
     for (const Parameter& p : optimizer.parameters()) {
@@ -227,8 +222,9 @@ class Walk {
     setup_.process_group->sum(gradients);
     const double norm = optimizer.clip_gradients().item<double>();
     if (!std::isfinite(norm)) {
-      throw Error(fmt::format("gradient norm {} in step {} of block {}", norm, step + 1, block),
-                  "finite numbers", "try a smaller --lr or a longer --warmup");
+      throw Error(
+          fmt::format("gradient norm {} in step {} of block {}", norm, step + 1, pair.pass.block()),
+          "finite numbers", "try a smaller --lr or a longer --warmup");
     }
     optimizer.step(step, options_.steps);
   }
@@ -237,32 +233,28 @@ class Walk {
   CurvePoint score(bool tuned, std::vector<BlockResult>* results = nullptr) const {
     const at::NoGradGuard no_gradients;
     const Runner &student = setup_.student, &teacher = setup_.teacher;
-    for (const Runner& runner : {student, teacher}) {
-      runner.executor->train(false);
-      runner.executor->load(kOutside);
-    }
-    std::vector<Hidden> ours, theirs;
-    for (int64_t unit = training_; unit < units_; ++unit) {
-      ours.push_back(begin_unit(student, unit));
-      theirs.push_back(begin_unit(teacher, unit));
-    }
-    for (int block = 0; block < topology_.blocks; ++block) {
-      student.executor->load(block), teacher.executor->load(block);
+    const fs::path folder = folder_ / "score";
+    fs::remove_all(folder);
+    BlockWalk theirs = walk(teacher, folder / "float", training_, 0);
+    BlockWalk ours = walk(student, folder / "quantized", training_, 0);
+    const auto visit = [&](BlockPass& pass) {
       if (tuned) {
+        const int block = pass.block();
         const auto leaves = setup_.leaves(block);
         results->push_back(load_block(block_file(setup_.folder, block), block, leaves));
       }
-      for (Hidden& hidden : ours) run_block(student, block, hidden);
-      for (Hidden& hidden : theirs) run_block(teacher, block, hidden);
-      student.executor->release(block), teacher.executor->release(block);
-    }
+      advance(pass);
+    };
+    walk_blocks({{&theirs, [this](BlockPass& pass) { advance(pass); }}, {&ours, visit}});
+    student.executor->load(kOutside), teacher.executor->load(kOutside);
     at::Tensor sums = no_sums(device());
-    for (size_t i = 0; i < ours.size(); ++i) {
-      const auto unit = training_ + static_cast<int64_t>(i);
-      sums += chunked_loss(student, ours[i], teacher, &theirs[i], batch(unit).targets.to(device()),
+    for (int64_t unit = training_; unit < units_; ++unit) {
+      Hidden hidden = ours.hidden(unit - training_), expected = theirs.hidden(unit - training_);
+      sums += chunked_loss(student, hidden, teacher, &expected, batch(unit).targets.to(device()),
                            setup_.task->positionwise(), parse_loss("kl"), false, 0);
     }
     student.executor->release(kOutside), teacher.executor->release(kOutside);
+    fs::remove_all(folder);
     return mean_of(LossSums::read(sums), 0);
   }
 
@@ -271,7 +263,6 @@ class Walk {
   Context& context_;
   const Topology& topology_;
   fs::path folder_;
-  HiddenSpill float_, quantized_;
   int64_t training_ = 0, units_ = 0;  // training batches first, evaluation behind them
 };
 
@@ -280,7 +271,7 @@ class Walk {
 BlockwiseResult tune_blockwise(const BlockwiseSetup& setup, const TrainerOptions& options,
                                Context& context) {
   check_trainer(options);
-  return Walk(setup, options, context).run();
+  return BlockTuner(setup, options, context).run();
 }
 
 void load_tuned_blocks(const BlockwiseSetup& setup) {

@@ -6,17 +6,12 @@
 #include <functional>
 #include <vector>
 
+#include "calib/block_walk.h"
 #include "finetune/sampled_task.h"
 #include "finetune/trainer.h"
+#include "finetune/training.h"
 
 namespace octet {
-
-/// Squared error of a block's output against the float block's, as a share of the latter's square,
-/// on the evaluation samples.
-struct BlockResult {
-  int block = 0;
-  double before = 0, after = 0;
-};
 
 /// Executors of one model with nothing loaded: blocks are loaded and released one by one. Leaves
 /// are chosen among those of what is loaded.
@@ -25,8 +20,9 @@ struct BlockwiseSetup {
   std::function<std::vector<Parameter>(int block)> leaves;
   const SampledTask* task = nullptr;
   ProcessGroup* process_group = nullptr;
-  std::filesystem::path folder;  ///< for what passes between blocks, and for tuned blocks
-  double enough = 0;             ///< mean KL up to which nothing is tuned
+  std::filesystem::path folder;  ///< for tuned blocks, and for hidden states that go to disk
+  MemoryBudget budget;           ///< of hidden states, of student and teacher together
+  double min_kl = 0;             ///< nothing is tuned unless the mean KL is above this
 };
 
 struct BlockwiseResult {
@@ -35,8 +31,8 @@ struct BlockwiseResult {
 };
 
 /// options.steps and --warmup count for each block. Inputs are those that the blocks before, tuned
-/// already, leave. Called again after a kill it goes on behind the last whole block. A block that
-/// got no better keeps its values.
+/// already, leave. Called again after a kill it goes on behind the last whole block; batches whose
+/// hidden states were in memory run up to there again. A block that got no better keeps its values.
 BlockwiseResult tune_blockwise(const BlockwiseSetup& setup, const TrainerOptions& options,
                                Context& context);
 

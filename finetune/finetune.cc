@@ -8,12 +8,15 @@
 
 #include "core/error.h"
 #include "eval/memory.h"
+#include "finetune/blockwise.h"
 #include "finetune/memory_plan.h"
 #include "finetune/stage.h"
 #include "finetune/student.h"
 #include "finetune/trained_tensors.h"
-#include "models/open.h"
+#include "finetune/trainer.h"
+#include "models/architectures/registry.h"
 #include "models/run/device.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/quantization_config.h"
 #include "quant/quantize_job.h"
 
@@ -22,18 +25,20 @@ namespace {
 
 constexpr const char* kCurve = "octet-finetune.json";
 
-nlohmann::json stage_key(const FinetuneOptions& options, const TaskSamples& samples) {
+nlohmann::json stage_key(const SourceModel& source, const FinetuneOptions& options,
+                         const TaskSamples& samples) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
   }
-  key.update(input_identity(options.quantize.model, options.quantize.calib));
+  key.update(input_identity(source, options.quantize.calib));
   key.update(samples_identity(samples));
   return key;
 }
 
-MemoryPlan memory_of(const FinetuneOptions& options, const QuantizeJob& job) {
-  const auto model = make_model(open_config(options.quantize.model));
+MemoryPlan memory_of(const SourceModel& source, const FinetuneOptions& options,
+                     const QuantizeJob& job) {
+  const auto model = make_model(source.config());
   MemoryQuestion question;
   question.all = parameter_count(model->topology());
   for (const ModulePlan& module : job.plan) {
@@ -51,9 +56,9 @@ std::string verdict(const FinetuneOptions& options, TaskKind kind, const TrainRe
   const Wording words = wording(kind);
   if (result.steps == 0 && options.trainer.steps > 0) {
     return fmt::format(
-        "nothing to be won: quantization alone has a mean KL of {:.6f} nats {} on unseen {}, not "
-        "above --enough {}; written untrained",
-        before, words.unit, words.unseen, options.enough);
+        "no training needed: quantization alone has a mean KL of {:.6f} nats {} on unseen {}, not "
+        "above --min-kl {}; written untrained",
+        before, words.unit, words.unseen, options.min_kl);
   }
   if (result.best == 0) {
     return fmt::format(
@@ -66,8 +71,8 @@ std::string verdict(const FinetuneOptions& options, TaskKind kind, const TrainRe
       before, after, words.unit, 100 * (after / before - 1), result.eval[result.best].step);
 }
 
-void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& job,
-                  StudentAndTeacher& models, const std::vector<Parameter>& leaves,
+void write_result(const SourceModel& source, const FinetuneOptions& options, StageDir& stage,
+                  QuantizeJob& job, StudentAndTeacher& models, const std::vector<Parameter>& leaves,
                   const FinetuneResult& result, Context& context) {
   write_curve(stage.path() / kCurve, result, options);
   TrainedTensors tensors = trained_tensors(job, models.model->topology(), *models.student, leaves);
@@ -75,9 +80,8 @@ void write_result(const FinetuneOptions& options, StageDir& stage, QuantizeJob& 
   // What is trained stays in memory meanwhile.
   limits.max_memory =
       memory_use().resident + static_cast<uint64_t>(options.quantize.max_memory * 0x1p30);
-  write_checkpoint(stage, options.quantize.model, *tensors.source, tensors.items,
-                   quantized_config(config_text(options.quantize.model), job.plan), limits,
-                   kTrainFolder, context);
+  write_checkpoint(stage, source, *tensors.source, tensors.items,
+                   quantized_config(source.config_text(), job.plan), limits, kTrainFolder, context);
 }
 
 std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeacher& models,
@@ -93,7 +97,7 @@ std::vector<Parameter> tune_whole(const FinetuneOptions& options, StudentAndTeac
   setup.task = &task;
   setup.process_group = &process_group;
   setup.folder = stage.folder();
-  setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.enough; };
+  setup.worth_training = [&](const CurvePoint& start) { return start.kl > options.min_kl; };
   result.training = train(setup, options.trainer, context);
   return setup.parameters;
 }
@@ -109,7 +113,8 @@ std::vector<Parameter> tune_blocks(const FinetuneOptions& options, StudentAndTea
   setup.task = &task;
   setup.process_group = &process_group;
   setup.folder = stage.folder() / kTrainFolder;
-  setup.enough = options.enough;
+  setup.budget = memory_budget(models.student->options().device, process_group.size());
+  setup.min_kl = options.min_kl;
   BlockwiseResult tuned = tune_blockwise(setup, options.trainer, context);
   result.training = std::move(tuned.training);
   result.blocks = std::move(tuned.blocks);
@@ -136,29 +141,32 @@ void check(const FinetuneOptions& options) {
 void FinetuneOptions::visit(OptionVisitor& v) {
   quantize.visit(v);
   visit_data(v);
-  v.field("tune", "linears (the quantized layers alone) or all (embeddings, norms, head, too)",
+  v.field("tune",
+          "what to train: linears (only the quantized layers) or all (also embeddings, norms and "
+          "head)",
           tune);
-  v.field("learn-scales", "learn the scales of weights and static activations, too", learn_scales);
-  v.field(
-      "blockwise",
-      "tune one block after the other, each towards the float block's output; --steps, --warmup "
-      "and --eval-every then count in each block",
-      blockwise);
-  v.field("enough", "mean KL in nats on --eval-data up to which nothing is trained", enough);
+  v.field("learn-scales", "also train the scales of weights and static activations", learn_scales);
+  v.field("blockwise",
+          "tune one block at a time towards the output of the float block; --steps, --warmup and "
+          "--eval-every then apply to each block",
+          blockwise);
+  v.field("min-kl", "skip training if the mean KL on --eval-data is already below this, in nats",
+          min_kl);
+  v.former_name("enough", "min-kl");
   trainer.visit(v);
-  v.field("plan", "print the memory that the run needs, and stop", plan);
+  v.field("plan", "print the memory that training needs, and exit", plan);
 }
 
-FinetuneResult finetune(const FinetuneOptions& options,
+FinetuneResult finetune(const SourceModel& source, const FinetuneOptions& options,
                         const ProcessGroupOptions& process_group_options, Context& context) {
   check(options);
   FinetuneResult result;
-  QuantizeJob job = make_job(options.quantize);
-  result.memory = memory_of(options, job);
+  QuantizeJob job = make_job(source, options.quantize, context.log);
+  result.memory = memory_of(source, options, job);
   if (options.plan) return result;
   result.directory = options.quantize.out;
-  TaskSamples samples = open_task_samples(options.quantize.model, options);
-  const nlohmann::json key = stage_key(options, samples);
+  TaskSamples samples = open_task_samples(source, options);
+  const nlohmann::json key = stage_key(source, options, samples);
   std::optional<SampledTask> task;  // now, if it can be: what is wrong with it is said first
   const auto seed = static_cast<uint64_t>(options.trainer.seed);
   if (samples.train && samples.eval) task.emplace(make_task(std::move(samples), options, seed));
@@ -171,9 +179,9 @@ FinetuneResult finetune(const FinetuneOptions& options,
     result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
-  StudentAndTeacher models = open_models(options, job, device);
+  StudentAndTeacher models = open_models(source, options, job, device);
   if (!task) {
-    write_self_text(options, models, samples, stage.folder() / kTrainFolder, *process_group,
+    write_self_text(source, options, models, samples, stage.folder() / kTrainFolder, *process_group,
                     context);
     task.emplace(make_task(std::move(samples), options, seed));
   }
@@ -181,10 +189,9 @@ FinetuneResult finetune(const FinetuneOptions& options,
       options.blockwise
           ? tune_blocks(options, models, *task, *process_group, stage, result, context)
           : tune_whole(options, models, *task, *process_group, stage, result, context);
-  result.verdict =
-      verdict(options, task_kind(open_config(options.quantize.model)), result.training);
+  result.verdict = verdict(options, task_kind(source.config()), result.training);
   if (stage.directory() != nullptr) {
-    write_result(options, *stage.directory(), job, models, leaves, result, context);
+    write_result(source, options, *stage.directory(), job, models, leaves, result, context);
     stage.remove_leftovers();
   }
   return result;

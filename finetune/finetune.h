@@ -1,11 +1,13 @@
 // The stages `octet finetune` and `octet train`.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "finetune/blockwise.h"
-#include "finetune/sampled_task.h"
-#include "finetune/trainer.h"
+#include "core/context.h"
+#include "finetune/training.h"
+#include "models/run/process_group_options.h"
 #include "quant/quantize.h"
 
 namespace octet {
@@ -15,7 +17,7 @@ struct FinetuneOptions : Options, TrainingData {
   TrainerOptions trainer;
   std::string tune = "linears";
   bool learn_scales = false, blockwise = false, plan = false;
-  double enough = 1e-4;
+  double min_kl = 1e-4;
   void visit(OptionVisitor& v) override;
 };
 
@@ -35,9 +37,10 @@ struct FinetuneResult {
   bool reused = false;  ///< the directory stood already, made from the same inputs
 };
 
-/// Fine-tunes the fake-quantized model on DATA and writes it as `octet quantize` does, with the
-/// curve in octet-finetune.json. With options.plan only `memory` is filled.
-FinetuneResult finetune(const FinetuneOptions& options, const ProcessGroupOptions& process_group,
-                        Context& context);
+/// Fine-tunes `source`, which options.quantize.model names, fake-quantized on DATA and writes it as
+/// `octet quantize` does, with the curve in octet-finetune.json. With options.plan only `memory` is
+/// filled.
+FinetuneResult finetune(const SourceModel& source, const FinetuneOptions& options,
+                        const ProcessGroupOptions& process_group, Context& context);
 
 }  // namespace octet

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/random.h"
-#include "models/data/samples.h"
+#include "models/architectures/registry.h"
 #include "models/weights/weight_sources.h"
 
 namespace octet {
@@ -54,7 +54,7 @@ std::shared_ptr<WeightSource> initial_weights(const Topology& topology, const Mo
       if (glorot && site.tied_to.empty()) fill_glorot(name, matrix, seed, tensors.at(name));
     }
   }
-  return std::make_shared<MapSource>(std::move(tensors));
+  return memory_weights(std::move(tensors));
 }
 
 std::vector<Parameter> trainable(std::vector<Parameter> parameters) {

@@ -23,7 +23,7 @@ Hidden slice(const Hidden& hidden, int64_t first, int64_t count, bool gradients)
   part.x = cut(hidden.x);
   part.delta = cut(hidden.delta);
   part.batch = hidden.batch;
-  part.batch.mask = at::Tensor();
+  part.batch.mask = part.batch.target_mask = at::Tensor();
   return part;
 }
 

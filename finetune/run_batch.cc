@@ -7,15 +7,6 @@
 #include "finetune/blocks.h"
 
 namespace octet {
-namespace {
-
-// Out of pinned memory a copy to a GPU runs beside the host.
-at::Tensor on_device(const at::Tensor& tensor, at::Device device) {
-  if (!tensor.defined() || tensor.device() == device) return tensor;
-  return tensor.to(device, tensor.scalar_type(), device.is_cuda() && tensor.is_pinned());
-}
-
-}  // namespace
 
 Autocast::Autocast(at::Device device, bool on) : type_(device.type()), on_(on) {
   if (!on_) return;
@@ -27,15 +18,6 @@ Autocast::~Autocast() {
   if (!on_) return;
   at::autocast::clear_cache();
   at::autocast::set_autocast_enabled(type_, false);
-}
-
-Batch batch_on_device(const Batch& batch, at::Device device) {
-  Batch moved = batch;
-  for (at::Tensor* tensor : {&moved.ids, &moved.positions, &moved.mask, &moved.target_ids,
-                             &moved.target_mask, &moved.pixels}) {
-    *tensor = on_device(*tensor, device);
-  }
-  return moved;
 }
 
 at::Tensor run_batch(const TrainSetup& setup, const TaskBatch& batch, const TrainerOptions& options,

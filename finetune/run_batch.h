@@ -17,8 +17,6 @@ class Autocast {
   bool on_;
 };
 
-Batch batch_on_device(const Batch& batch, at::Device device);
-
 /// Sums of the losses of one batch (LossSums::read). backward: also adds gradient * scale to every
 /// leaf, and leaves out what only reports (the teacher, where the loss does not name it).
 at::Tensor run_batch(const TrainSetup& setup, const TaskBatch& batch, const TrainerOptions& options,

@@ -56,7 +56,7 @@ void read_numbers(const nlohmann::json& json, RunState& state) {
 }
 
 [[noreturn]] void refuse(const std::filesystem::path& file, const std::string& why) {
-  throw Error(fmt::format("{} in {}", why, file.string()), "the state of this very run",
+  throw Error(fmt::format("{} in {}", why, file.string()), "the training state of this run",
               "remove the folder to start over");
 }
 
@@ -95,7 +95,7 @@ bool load_state(const std::filesystem::path& file, RunState& state, AdamW& optim
     if (numbers.at("version") != kVersion) refuse(file, "another version of the training state");
     read_numbers(numbers, state);
   } catch (const std::exception& e) {
-    refuse(file, fmt::format("numbers that make no sense (\"{}\")", e.what()));
+    refuse(file, fmt::format("invalid numbers (\"{}\")", e.what()));
   }
   state.best.clear();
   for (const Parameter& p : optimizer.parameters()) {

@@ -18,34 +18,6 @@ std::vector<int64_t> lengths_of(const Samples& samples, int64_t count) {
 
 }  // namespace
 
-void TrainingData::visit_data(OptionVisitor& v) {
-  v.field("data",
-          "what to train on: FILE, text:FILE, jsonl:FILE; parallel:SRC,TGT, gettext:LANG; idx:DIR, "
-          "images:DIR; of octet finetune also self:N (windows that the float model writes itself)",
-          data);
-  v.field("eval-data", "what to judge by, not trained on", eval_data);
-  v.field("length", "tokens in a window of text, or at most in a sentence", length);
-  v.field("batch", "samples in a batch", batch);
-  v.field("batch-tokens", "padded tokens in a batch, in place of --batch; 0: as --batch says",
-          batch_tokens);
-  v.field("augment",
-          "how images to train on are changed: crop, flip, erase, joined by commas, or none",
-          augment);
-  v.field("eval-samples", "samples of --eval-data that are scored, 0 for all", eval_samples);
-}
-
-BatchOptions TrainingData::limits(uint64_t seed) const {
-  BatchOptions limits;
-  limits.seed = seed;
-  (batch_tokens > 0 ? limits.max_tokens : limits.max_samples) =
-      batch_tokens > 0 ? batch_tokens : batch;
-  return limits;
-}
-
-int64_t TrainingData::largest_batch() const {
-  return batch_tokens > 0 ? batch_tokens : batch * length;
-}
-
 SampledTask::SampledTask(std::unique_ptr<Samples> train, std::unique_ptr<Samples> eval,
                          const BatchOptions& limits, int64_t eval_samples,
                          const Augmentation& augmentation)

@@ -3,23 +3,11 @@
 #include <memory>
 #include <vector>
 
-#include "core/options.h"
 #include "datasets/batches.h"
 #include "finetune/augment.h"
 #include "finetune/task.h"
 
 namespace octet {
-
-/// What a training stage is told about its data.
-struct TrainingData {
-  std::string data, eval_data, augment = "none";
-  int64_t length = 256, batch = 4, batch_tokens = 0, eval_samples = 32;
-  void visit_data(OptionVisitor& v);
-  /// What --batch or --batch-tokens says.
-  BatchOptions limits(uint64_t seed) const;
-  /// Positions in the largest batch.
-  int64_t largest_batch() const;
-};
 
 /// Samples of one length are taken in the order of an endless stream that is shuffled every epoch,
 /// so n batches of b samples are one of n * b; samples of several lengths by a BatchSampler.

@@ -71,8 +71,8 @@ class Writer {
     const auto entry = stored.entries().find(kIds);
     if (entry == stored.entries().end() || entry->second.info.dtype != Dtype::kI64 ||
         entry->second.info.shape != ids.sizes().vec()) {
-      throw Error(fmt::format("no such text in {}", file(chunk).string()),
-                  "what this very run wrote", "remove the folder to start over");
+      throw Error(fmt::format("no such text in {}", file(chunk).string()), "what this run wrote",
+                  "remove the folder to start over");
     }
     stored.read(entry->second, {static_cast<std::byte*>(ids.data_ptr()), ids.nbytes()});
     return ids;

@@ -8,7 +8,7 @@
 
 #include "core/context.h"
 #include "finetune/losses.h"
-#include "finetune/process_group.h"
+#include "models/run/process_group.h"
 
 namespace octet {
 

@@ -8,7 +8,8 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "finetune/self_text.h"
-#include "models/open.h"
+#include "models/data/open_samples.h"
+#include "models/source_model.h"
 #include "quant/stream/stream_writer.h"
 
 namespace octet {
@@ -60,10 +61,10 @@ nlohmann::json samples_identity(const TaskSamples& samples) {
   return key;
 }
 
-TaskSamples open_task_samples(const std::string& model, const TrainingData& data) {
+TaskSamples open_task_samples(const SourceModel& model, const TrainingData& data) {
   require_option(data.data, "data", "data to train on");
-  require_option(data.eval_data, "eval-data", "data to judge by, not trained on");
-  const TaskKind kind = task_kind(open_config(model));
+  require_option(data.eval_data, "eval-data", "held-out data for evaluation");
+  const TaskKind kind = task_kind(model.config());
   if (parse_augmentation(data.augment).any() && kind != TaskKind::kVision) {
     throw UsageError(fmt::format("--augment {}", data.augment), "a model that reads images",
                      "leave it out");
@@ -72,7 +73,7 @@ TaskSamples open_task_samples(const std::string& model, const TrainingData& data
   for (const std::string& given : {data.data, data.eval_data}) {
     if (language || !self_windows(given)) continue;
     throw UsageError(fmt::format("data {}", given), "self:N with a language model",
-                     "this model reads sources or images: give some");
+                     "this model needs sentence pairs or images: pass a data set");
   }
   TaskSamples samples;
   if (!self_windows(data.data)) {

@@ -6,8 +6,9 @@
 
 #include "core/io/stage_dir.h"
 #include "finetune/finetune.h"
-#include "finetune/process_group.h"
 #include "finetune/sampled_task.h"
+#include "models/architectures/registry.h"
+#include "models/run/process_group.h"
 
 namespace octet {
 
@@ -45,7 +46,7 @@ struct TaskSamples {
   std::unique_ptr<Samples> train, eval;
 };
 /// --data and --eval-data of a stage as `model` reads them.
-TaskSamples open_task_samples(const std::string& model, const TrainingData& data);
+TaskSamples open_task_samples(const SourceModel& model, const TrainingData& data);
 SampledTask make_task(TaskSamples samples, const TrainingData& data, uint64_t seed);
 
 /// Of a resume key: hashes of what is trained on and judged by.

@@ -6,8 +6,9 @@
 #include "core/error.h"
 #include "finetune/initial_weights.h"
 #include "finetune/self_text.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/linears/fake_quant.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace octet {
 namespace {
@@ -24,22 +25,22 @@ void quantized_leaves(StudentAndTeacher& models, Id site, std::vector<Parameter>
 
 }  // namespace
 
-StudentAndTeacher open_models(const FinetuneOptions& options, const QuantizeJob& job,
-                              at::Device device) {
+StudentAndTeacher open_models(const SourceModel& source, const FinetuneOptions& options,
+                              const QuantizeJob& job, at::Device device) {
   FakeQuantOptions fake;
   fake.scale_type = job.scale_type;
   fake.learn_scales = options.learn_scales;
   fake.compute = options.trainer.precision == "bfloat16" ? at::kBFloat16 : at::kFloat;
   fake.device = device;
   StudentAndTeacher models;
-  models.model = make_model(without_dropout(open_config(options.quantize.model)));
-  const auto source = open_weights(options.quantize.model);
+  models.model = make_model(without_dropout(source.config()));
+  const auto weights = source.weights();
   const ExecutorOptions execution{at::kFloat, device, false};
   const Topology& topology = models.model->topology();
   models.student =
-      std::make_unique<Executor>(topology, source, fake_quant_factory(job.plan, fake), execution);
+      std::make_unique<Executor>(topology, weights, fake_quant_factory(job.plan, fake), execution);
   models.teacher =
-      std::make_unique<Executor>(topology, source, float_factory(at::kFloat, device), execution);
+      std::make_unique<Executor>(topology, weights, float_factory(at::kFloat, device), execution);
   return models;
 }
 
@@ -60,15 +61,16 @@ std::vector<Parameter> block_leaves(StudentAndTeacher& models, int block) {
   return leaves;
 }
 
-void write_self_text(const FinetuneOptions& options, StudentAndTeacher& models,
-                     TaskSamples& samples, const std::filesystem::path& folder,
-                     ProcessGroup& process_group, Context& context) {
-  const auto tokenizer = open_tokenizer(options.quantize.model);
+void write_self_text(const SourceModel& source, const FinetuneOptions& options,
+                     StudentAndTeacher& models, TaskSamples& samples,
+                     const std::filesystem::path& folder, ProcessGroup& process_group,
+                     Context& context) {
+  const Tokenizer& tokenizer = source.tokenizer();
   models.teacher->load_all();
   SelfTextOptions self;
   self.length = options.length;
   self.seed = static_cast<uint64_t>(options.trainer.seed);
-  if (tokenizer->adds_bos() && tokenizer->bos()) self.bos = *tokenizer->bos();
+  if (tokenizer.adds_bos() && tokenizer.bos()) self.bos = *tokenizer.bos();
   const auto write = [&](const char* purpose, const std::string& data) {
     self.purpose = purpose;
     self.windows = *self_windows(data);

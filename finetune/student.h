@@ -6,6 +6,7 @@
 #include "core/context.h"
 #include "finetune/finetune.h"
 #include "finetune/losses.h"
+#include "finetune/optimizer.h"
 #include "finetune/stage.h"
 #include "quant/quantize_job.h"
 
@@ -21,8 +22,8 @@ struct StudentAndTeacher {
 };
 
 /// With nothing loaded yet.
-StudentAndTeacher open_models(const FinetuneOptions& options, const QuantizeJob& job,
-                              at::Device device);
+StudentAndTeacher open_models(const SourceModel& source, const FinetuneOptions& options,
+                              const QuantizeJob& job, at::Device device);
 
 /// The leaves of a student loaded whole that --tune chooses: those of fake-quantized sites, or all.
 std::vector<Parameter> chosen_leaves(const FinetuneOptions& options, StudentAndTeacher& models);
@@ -31,8 +32,9 @@ std::vector<Parameter> block_leaves(StudentAndTeacher& models, int block);
 
 /// Samples that the float model has to write itself (DATA self:N), in `folder`. UsageError where it
 /// is no language model.
-void write_self_text(const FinetuneOptions& options, StudentAndTeacher& models,
-                     TaskSamples& samples, const std::filesystem::path& folder,
-                     ProcessGroup& process_group, Context& context);
+void write_self_text(const SourceModel& source, const FinetuneOptions& options,
+                     StudentAndTeacher& models, TaskSamples& samples,
+                     const std::filesystem::path& folder, ProcessGroup& process_group,
+                     Context& context);
 
 }  // namespace octet

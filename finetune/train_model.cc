@@ -13,9 +13,11 @@
 #include "finetune/self_text.h"
 #include "finetune/stage.h"
 #include "finetune/trained_tensors.h"
-#include "models/open.h"
+#include "finetune/trainer.h"
+#include "models/architectures/registry.h"
 #include "models/parse_dtype.h"
 #include "models/run/device.h"
+#include "models/source_model.h"
 #include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 
@@ -24,7 +26,8 @@ namespace {
 
 constexpr const char* kCurve = "octet-train.json";
 
-nlohmann::json stage_key(const TrainModelOptions& options, const TaskSamples& samples) {
+nlohmann::json stage_key(const SourceModel& source, const TrainModelOptions& options,
+                         const TaskSamples& samples) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory", "save-every", "plan"}) {
     key.erase(without_effect);
@@ -32,24 +35,36 @@ nlohmann::json stage_key(const TrainModelOptions& options, const TaskSamples& sa
   // A random start needs no weights.
   if (options.init == "random") {
     key["octet"] = kVersion;
-    key["config"] = config_text(options.model);
+    key["config"] = source.config_text();
   } else {
-    key.update(input_identity(options.model, ""));
+    key.update(input_identity(source, ""));
   }
   key.update(samples_identity(samples));
   return key;
 }
 
-std::shared_ptr<WeightSource> start(const TrainModelOptions& options, const ModelConfig& config,
+std::shared_ptr<WeightSource> start(const SourceModel& source, const TrainModelOptions& options,
                                     const Topology& topology) {
-  if (options.init == "weights") return open_weights(options.model);
+  if (options.init == "weights") return source.weights();
   if (options.init != "random") {
     throw UsageError(fmt::format("--init {}", options.init), "random or weights",
                      "weights goes on from the checkpoint in MODEL");
   }
-  return initial_weights(topology, config, static_cast<uint64_t>(options.trainer.seed),
+  return initial_weights(topology, source.config(), static_cast<uint64_t>(options.trainer.seed),
                          options.deviation);
 }
+
+// Names, dtypes and shapes of tensors whose values training gives.
+class TrainedAnew : public TensorSource {
+ public:
+  explicit TrainedAnew(std::vector<TensorInfo> infos) {
+    for (TensorInfo& info : infos) add(std::move(info));
+  }
+  std::shared_ptr<const TensorReader> open(const std::string& name) override {
+    throw Error(fmt::format("no trained values of tensor {}", name), "every tensor of the model",
+                "this is a defect in octet: please report it");
+  }
+};
 
 // Every tensor of the topology in the dtype that config.json names, float16 where it names none.
 QuantizeJob plain_job(const Topology& topology, const ModelConfig& config) {
@@ -70,20 +85,20 @@ QuantizeJob plain_job(const Topology& topology, const ModelConfig& config) {
     }
   }
   QuantizeJob job;
-  job.source = std::make_unique<LoadedTensors>(nullptr, std::move(infos));
+  job.source = std::make_shared<TrainedAnew>(std::move(infos));
   return job;
 }
 
-void write_result(const TrainModelOptions& options, StageDir& stage, const ModelConfig& config,
+void write_result(const SourceModel& source, const TrainModelOptions& options, StageDir& stage,
                   const Topology& topology, Executor& executor, const FinetuneResult& result,
                   Context& context) {
   write_curve(stage.path() / kCurve, result, options);
-  QuantizeJob job = plain_job(topology, config);
+  QuantizeJob job = plain_job(topology, source.config());
   TrainedTensors tensors = trained_tensors(job, topology, executor, executor.parameters());
   StreamOptions limits;
   limits.max_memory = memory_use().resident + static_cast<uint64_t>(options.max_memory * 0x1p30);
-  write_checkpoint(stage, options.model, *tensors.source, tensors.items, config_text(options.model),
-                   limits, kTrainFolder, context);
+  write_checkpoint(stage, source, *tensors.source, tensors.items, source.config_text(), limits,
+                   kTrainFolder, context);
 }
 
 MemoryPlan memory_of(const TrainModelOptions& options, const Topology& topology) {
@@ -101,8 +116,9 @@ void check(const TrainModelOptions& options, const ModelConfig& config) {
   }
   for (const std::string& data : {options.data, options.eval_data}) {
     if (!self_windows(data)) continue;
-    throw UsageError(fmt::format("data {}", data), "data from elsewhere: nobody teaches here",
-                     "self:N serves octet finetune");
+    throw UsageError(fmt::format("data {}", data),
+                     "other data: there is no float model to generate it",
+                     "self:N works only with octet finetune");
   }
   if (!config.quantized) return;
   throw UsageError(fmt::format("{} is quantized", options.model), "a float model",
@@ -118,30 +134,34 @@ TrainModelOptions::TrainModelOptions() {
 }
 
 void TrainModelOptions::visit(OptionVisitor& v) {
-  v.positional("MODEL", "a directory with config.json and a tokenizer; weights only with --init",
-               model);
-  v.field("init", "random, or weights to go on from those in MODEL", init);
-  v.field("deviation",
-          "of random weights; 0: as suits the architecture (Glorot's for translation, else 0.02)",
-          deviation);
+  v.positional(
+      "MODEL",
+      "a directory with config.json and a tokenizer; with --init weights also with weights", model);
+  v.field("init", "random, or weights to start from those in MODEL", init);
+  v.field(
+      "deviation",
+      "standard deviation of random weights; 0 chooses by architecture (Glorot for translation, "
+      "otherwise 0.02)",
+      deviation);
   visit_data(v);
   trainer.visit(v);
   v.field("out", "directory to write", out);
-  v.field("max-memory", "GiB that writing may use beside what is trained", max_memory);
-  v.field("plan", "print the memory that the run needs, and stop", plan);
+  v.field("max-memory", "memory for writing the result, beside what training holds, in GiB",
+          max_memory);
+  v.field("plan", "print the memory that training needs, and exit", plan);
 }
 
-FinetuneResult train_model(const TrainModelOptions& options,
+FinetuneResult train_model(const SourceModel& source, const TrainModelOptions& options,
                            const ProcessGroupOptions& process_group_options, Context& context) {
-  const ModelConfig config = open_config(options.model);
+  const ModelConfig& config = source.config();
   check(options, config);
   const auto model = make_model(config);
   FinetuneResult result;
   result.memory = memory_of(options, model->topology());
   if (options.plan) return result;
   result.directory = options.out;
-  TaskSamples samples = open_task_samples(options.model, options);
-  const nlohmann::json key = stage_key(options, samples);
+  TaskSamples samples = open_task_samples(source, options);
+  const nlohmann::json key = stage_key(source, options, samples);
   const SampledTask task =
       make_task(std::move(samples), options, static_cast<uint64_t>(options.trainer.seed));
   const at::Device device = open_device(context.device);
@@ -153,7 +173,7 @@ FinetuneResult train_model(const TrainModelOptions& options,
     result.verdict = stage.finished_verdict(kCurve);
     return result;
   }
-  Executor executor(model->topology(), start(options, config, model->topology()),
+  Executor executor(model->topology(), start(source, options, model->topology()),
                     float_factory(at::kFloat, device), {at::kFloat, device, false});
   executor.load_all();
   TrainSetup setup;
@@ -169,7 +189,7 @@ FinetuneResult train_model(const TrainModelOptions& options,
       fmt::format("nll on unseen {} {:.4f} -> {:.4f} nats {}, best after step {}", words.unseen,
                   result.training.eval[0].nll, best.nll, words.unit, best.step);
   if (stage.directory() != nullptr) {
-    write_result(options, *stage.directory(), config, model->topology(), executor, result, context);
+    write_result(source, options, *stage.directory(), model->topology(), executor, result, context);
     stage.remove_leftovers();
   }
   return result;

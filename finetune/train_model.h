@@ -15,10 +15,11 @@ struct TrainModelOptions : Options, TrainingData {
   void visit(OptionVisitor& v) override;
 };
 
-/// Trains all leaves of MODEL's architecture on cross-entropy, from seeded random values or from
-/// its own weights, and writes a checkpoint beside which everything else of MODEL stands (config,
-/// tokenizer), with the curve in octet-train.json. With options.plan only `memory` is filled.
-FinetuneResult train_model(const TrainModelOptions& options,
+/// Trains all leaves of the architecture of `source`, which options.model names, on cross-entropy,
+/// from seeded random values or from its own weights, and writes a checkpoint beside which
+/// everything else of MODEL stands (config, tokenizer), with the curve in octet-train.json. With
+/// options.plan only `memory` is filled.
+FinetuneResult train_model(const SourceModel& source, const TrainModelOptions& options,
                            const ProcessGroupOptions& process_group, Context& context);
 
 }  // namespace octet

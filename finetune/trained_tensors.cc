@@ -18,17 +18,16 @@ using Tensors = std::map<std::string, at::Tensor>;
 class Overlay : public TensorSource {
  public:
   Overlay(TensorSource& base, Tensors tensors, std::vector<TensorInfo> infos)
-      : base_(base), names_(tensors), loaded_(std::make_shared<MapSource>(tensors), infos) {
+      : base_(base), loaded_(std::move(tensors)) {
     for (TensorInfo& info : infos) add(std::move(info));
   }
   std::shared_ptr<const TensorReader> open(const std::string& name) override {
-    return names_.contains(name) ? loaded_.open(name) : base_.open(name);
+    return loaded_.has(name) ? loaded_.open(name) : base_.open(name);
   }
 
  private:
   TensorSource& base_;
-  Tensors names_;
-  LoadedTensors loaded_;
+  MemoryTensors loaded_;
 };
 
 // Hugging Face's tensors of a leaf; a fused site is cut into its matrices.

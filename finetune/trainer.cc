@@ -234,6 +234,23 @@ class Run {
 
 }  // namespace
 
+OptimizerOptions optimizer_options(const TrainerOptions& options) {
+  OptimizerOptions made;
+  made.lr = options.lr, made.scale_lr = options.scale_lr, made.warmup = options.warmup;
+  made.schedule = options.schedule, made.weight_decay = options.weight_decay;
+  made.beta1 = options.beta1, made.beta2 = options.beta2;
+  made.clip = options.clip;
+  return made;
+}
+
+CurvePoint mean_of(const LossSums& sums, int64_t step) {
+  const auto tokens = static_cast<double>(std::max<int64_t>(1, sums.tokens));
+  CurvePoint point;
+  point.step = step;
+  point.loss = sums.loss / tokens, point.nll = sums.nll / tokens, point.kl = sums.kl / tokens;
+  return point;
+}
+
 void check_start(const CurvePoint& start) {
   if (std::isfinite(start.loss) && std::isfinite(start.kl)) return;
   throw Error(fmt::format("loss {} and KL {} before the first step", start.loss, start.kl),

@@ -1,7 +1,6 @@
 // config.json of a Hugging Face model, checked; and the same from GGUF metadata.
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -29,9 +28,10 @@ struct ImageConfig {
 };
 
 struct ModelConfig {
-  std::string architecture;  ///< "LlamaForCausalLM": one of models/architectures/families.h
-  std::string model_type;    ///< "llama"
-  std::string dtype;         ///< "float16", "bfloat16" or "float32", as stored
+  std::string
+      architecture;  ///< "LlamaForCausalLM": the name of a row of models/architectures/registry.h
+  std::string model_type;  ///< "llama"
+  std::string dtype;       ///< "float16", "bfloat16" or "float32", as stored
   int64_t hidden = 0, intermediate = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0,
           vocab = 0;  ///< tokens, or classes of a classifier
   int64_t max_positions = 0;
@@ -55,10 +55,6 @@ struct ModelConfig {
   bool quantized = false;            ///< has a quantization_config
 };
 
-/// Architectures beside the families of families.h.
-inline constexpr const char* kMarian = "MarianMTModel";
-inline constexpr const char* kVit = "ViTForImageClassification";
-
 /// Whether the config names an architecture that octet executes. Others can still be quantized by
 /// the names of their tensors (models/modules_by_name.h).
 bool executable(const nlohmann::json& config);
@@ -68,7 +64,6 @@ bool executable(const nlohmann::json& config);
 /// Error naming it; rope_theta has no default. Rotary types other than "default" and "llama3" are
 /// refused by name.
 ModelConfig parse_config(const nlohmann::json& config, const std::string& what);
-ModelConfig read_config(const std::filesystem::path& directory);
 
 /// config.json equal to what transformers writes, from GGUF metadata. Llama 3's scaling is told
 /// from the factors in rope_freqs.weight; Error when they are not those of "llama3".

@@ -8,7 +8,7 @@
 
 #include "core/containers/gguf.h"
 #include "core/error.h"
-#include "models/architectures/families.h"
+#include "models/architectures/registry.h"
 #include "models/config.h"
 
 namespace octet {
@@ -23,17 +23,17 @@ constexpr const char* kRopeFactors = "rope_freqs.weight";
               "convert the Hugging Face checkpoint instead");
 }
 
-const Family& family_of(const GgufFile& gguf) {
+const Architecture& row_of(const GgufFile& gguf) {
   const std::string& arch = gguf.text("general.architecture");
-  const Family* family = find_gguf_family(arch);
-  if (family == nullptr) {
+  const Architecture* row = find_gguf_architecture(arch);
+  if (row == nullptr) {
     std::string known;
-    for (const Family& each : families()) {
+    for (const Architecture& each : architectures()) {
       if (!each.gguf.empty()) known += fmt::format("{}{}", known.empty() ? "" : ", ", each.gguf);
     }
     bad(gguf, fmt::format("GGUF architecture \"{}\"", arch), known);
   }
-  return *family;
+  return *row;
 }
 
 // By how much llama.cpp divides the frequency of each pair (LlamaModel.generate_extra_tensors).
@@ -119,11 +119,11 @@ void add_tokens(const GgufFile& gguf, json& config) {
 }  // namespace
 
 json config_json(const GgufFile& gguf, const std::string& dtype) {
-  const Family& family = family_of(gguf);
-  const std::string arch(family.gguf);
+  const Architecture& row = row_of(gguf);
+  const std::string arch(row.gguf);
   json config = {
-      {"architectures", {family.architecture}},
-      {"model_type", family.model_type},
+      {"architectures", {row.name}},
+      {"model_type", row.model_type},
       {"dtype", dtype},
       {"intermediate_size", gguf.integer(arch + ".feed_forward_length")},
       {"num_hidden_layers", gguf.integer(arch + ".block_count")},
@@ -135,10 +135,10 @@ json config_json(const GgufFile& gguf, const std::string& dtype) {
       {"initializer_range", 0.02},
       {"use_cache", true},
   };
-  if (family.attention_bias == AttentionBias::kByConfig) {
+  if (row.decoder.attention_bias == AttentionBias::kByConfig) {
     config["attention_bias"] = gguf.tensors().contains("blk.0.attn_q.bias");
   }
-  if (family.mlp_bias) config["mlp_bias"] = gguf.tensors().contains("blk.0.ffn_gate.bias");
+  if (row.decoder.mlp_bias) config["mlp_bias"] = gguf.tensors().contains("blk.0.ffn_gate.bias");
   add_heads(gguf, arch, config);
   add_rope(gguf, arch, config);
   add_tokens(gguf, config);

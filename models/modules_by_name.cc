@@ -149,9 +149,7 @@ class Builder {
     }
     const bool matrix = words.back() == "weight" && info.shape.size() == 2 && why != "embedding" &&
                         why != "position table";
-    const auto scale = made_.block_scales.find(info.name);
-    made_.kept.push_back(
-        {info.name, why, matrix, scale == made_.block_scales.end() ? "" : scale->second});
+    made_.kept.push_back({info.name, why, matrix});
   }
 
   void add_module(const TensorInfo& info, const Words& words) {

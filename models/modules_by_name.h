@@ -20,8 +20,7 @@ std::span<const std::string_view> projection_names();
 /// A tensor that stays as it is.
 struct KeptTensor {
   std::string name, reason;
-  bool matrix;              ///< two-dimensional ".weight" that is no table: a linear layer, kept
-  std::string block_scale;  ///< as in ModulesByName, or empty
+  bool matrix;  ///< two-dimensional ".weight" that is no table: a linear layer, kept
 };
 
 struct ModulesByName {

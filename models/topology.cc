@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/error.h"
 
 namespace octet {
@@ -18,6 +20,16 @@ std::string Site::weight_name(size_t i) const {
 
 std::vector<int64_t> Table::shape() const {
   return stored.empty() ? std::vector<int64_t>{rows, dim} : stored;
+}
+
+Id Topology::add_site(Site site) {
+  sites.push_back(std::move(site));
+  return static_cast<Id>(sites.size()) - 1;
+}
+
+Id Topology::add_norm(Norm norm) {
+  norms.push_back(std::move(norm));
+  return static_cast<Id>(norms.size()) - 1;
 }
 
 Id site_index(const Topology& topology, const std::string& name) {

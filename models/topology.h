@@ -52,11 +52,31 @@ struct Norm {
   Id reader;  ///< site that the norm produces for, or -1
 };
 
-/// An exact SmoothQuant pair: from a norm or from the output rows of `linear` (the other is -1)
-/// into the input channels of site `into`; repeat > 1 where grouped-query heads share the scale.
+/// A producer and all its readers, between which a scale can move without a change of the model's
+/// outputs (but for rounding). For any positive s [rows]: row first_row + r of the producer is
+/// divided by s[r], and in every reader input channel c of all its matrices is multiplied by
+/// s[row_of(c)].
+///
+/// The producer is a norm, whose rows are its channels (weight, and bias of a LayerNorm), or a
+/// site, whose rows count over its matrices in output order (weight and bias of each). Every reader
+/// has k() == rows * repeat and is tied to no table; nothing but the readers sees these rows, so a
+/// norm whose output is also the stream has no fold. What lies between is linear in each row
+/// (attention in its values, a gate in what it multiplies) or commutes with a positive scale
+/// (relu).
+///
+/// Grouped queries: `repeat` query heads in succession read one head of `head` rows, so that
+/// channels h * head + d of a reader come from row (h / repeat) * head + d and share its scale.
 struct Fold {
-  Id norm, linear, into;
-  int repeat;
+  Id norm = -1, linear = -1;  ///< the producer: one of them, the other is -1
+  int64_t first_row = 0;      ///< 0 of a norm
+  int64_t rows = 0;
+  int64_t head = 1;  ///< of no effect where repeat is 1
+  int repeat = 1;
+  std::vector<Id> into;
+  /// Row, counted from first_row, that input channel `channel` of a reader comes from.
+  int64_t row_of(int64_t channel) const {
+    return channel / (head * repeat) * head + channel % head;
+  }
 };
 
 struct Topology {
@@ -66,6 +86,8 @@ struct Topology {
   std::vector<Fold> folds;
   int encoder_blocks = 0;
   int blocks = 0;  ///< encoder and decoder blocks together
+  Id add_site(Site site);
+  Id add_norm(Norm norm);
 };
 
 /// Index of the site with that name; Error when there is none.

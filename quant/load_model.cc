@@ -7,8 +7,8 @@
 
 #include "core/error.h"
 #include "kernels/cuda/gemm/autotuner.h"
-#include "models/open.h"
 #include "models/run/device.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/quantized_source.h"
 
 namespace octet {
@@ -61,8 +61,12 @@ std::string stored_scheme(const Topology& topology, const QuantizedSource& sourc
 }  // namespace
 
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options) {
+  return load_model(SourceModel(path), options);
+}
+
+LoadedModel load_model(const SourceModel& model, const LoadOptions& options) {
   LoadedModel loaded;
-  loaded.config = open_config(path);
+  loaded.config = model.config();
   loaded.model = make_model(loaded.config);
   loaded.counters = std::make_shared<RunCounters>();
   const at::Device device = open_device(options.device);
@@ -71,10 +75,10 @@ LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& opt
     loaded.scheme = options.compute == at::kFloat  ? "float32"
                     : options.compute == at::kHalf ? "float16"
                                                    : "bfloat16";
-    loaded.executor = std::make_unique<Executor>(loaded.model->topology(), open_weights(path),
+    loaded.executor = std::make_unique<Executor>(loaded.model->topology(), model.weights(),
                                                  float_factory(options.compute, device), execution);
   } else {
-    auto source = std::make_shared<QuantizedSource>(path);
+    auto source = std::make_shared<QuantizedSource>(model);
     execution.compute = device.is_cpu()                 ? at::kFloat
                         : options.compute == at::kFloat ? at::kHalf
                                                         : options.compute;

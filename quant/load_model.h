@@ -10,6 +10,8 @@
 
 namespace octet {
 
+class SourceModel;
+
 struct LoadOptions {
   at::ScalarType compute =
       at::kFloat;  ///< of float models; quantized ones compute in float32 on the CPU
@@ -30,6 +32,8 @@ struct LoadedModel {
 
 /// Error as config, container and source give it; a CUDA device without a usable GPU is an Error,
 /// too.
+LoadedModel load_model(const SourceModel& model, const LoadOptions& options = {});
+/// Of a model that nothing else is read of.
 LoadedModel load_model(const std::filesystem::path& path, const LoadOptions& options = {});
 
 }  // namespace octet

@@ -12,7 +12,7 @@
 #include "core/io/file_identity.h"
 #include "core/io/stage_dir.h"
 #include "core/version.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/compressed_tensors.h"
 #include "quant/formats/compressed_tensors/quantization_config.h"
 #include "quant/quantize_job.h"
@@ -31,10 +31,10 @@ nlohmann::json weight_files(const std::filesystem::path& model) {
   return weights;
 }
 
-nlohmann::json stage_key(const QuantizeOptions& options) {
+nlohmann::json stage_key(const SourceModel& model, const QuantizeOptions& options) {
   nlohmann::json key = to_json(options);
   for (const char* without_effect : {"out", "max-memory"}) key.erase(without_effect);
-  key.update(input_identity(options.model, options.calib));
+  key.update(input_identity(model, options.calib));
   return key;
 }
 
@@ -69,16 +69,16 @@ nlohmann::json describe_content(const std::filesystem::path& folder, const Strea
 
 }  // namespace
 
-nlohmann::json input_identity(const std::string& model, const std::string& calib) {
+nlohmann::json input_identity(const SourceModel& model, const std::string& calib) {
   nlohmann::json key;
   key["octet"] = kVersion;
-  key["input"] = model_fingerprint(model);
-  key["weights"] = weight_files(model);
+  key["input"] = model.fingerprint();
+  key["weights"] = weight_files(model.path());
   if (!calib.empty()) key["calib_identity"] = file_identity(calib);
   return key;
 }
 
-StreamResult write_checkpoint(StageDir& stage, const std::string& model, TensorSource& source,
+StreamResult write_checkpoint(StageDir& stage, const SourceModel& model, TensorSource& source,
                               const std::vector<StreamItem>& items, const std::string& config,
                               const StreamOptions& limits, const std::string& left_out,
                               Context& context) {
@@ -94,29 +94,34 @@ void QuantizeOptions::visit(OptionVisitor& v) {
   v.positional("MODEL", "a Hugging Face directory or a .gguf file with float weights", model);
   v.field("scheme", "w8a8-dynamic, w8a8-static, w8a16 or w4a16-gN (N weights share a scale)",
           scheme);
-  v.field("head", "output head: keep, w8a16 or w8a8 (per token); a tied one is copied", head);
-  v.field("layer",
-          "REGEX=SCHEME, repeatable: layers whose name matches from its start get SCHEME, with all "
-          "that read the same input; a later one wins",
-          layer);
-  v.field("ignore", "REGEX, repeatable: such layers are kept in float; wins over --layer", ignore);
-  v.field("calib", "calibration store, for w8a8-static", calib);
+  v.field("head",
+          "scheme of the output head: keep, w8a16 or w8a8 (per token); a tied head is copied first",
+          head);
+  v.field(
+      "layer",
+      "REGEX=SCHEME, repeatable: use SCHEME for layers whose name matches REGEX from its start, "
+      "and for all layers that share their input; the last match wins",
+      layer);
+  v.field("ignore",
+          "REGEX, repeatable: keep layers whose name matches in floating point; overrides --layer",
+          ignore);
+  v.field("calib", "calibration store, required for w8a8-static", calib);
   v.field(
       "range",
-      "how ranges are chosen: absmax or mse for 4-bit weights and static activations, percentile "
-      "or entropy for static activations alone (4-bit weights then by mse); 8-bit weights "
-      "always go by absmax. mse of 4-bit weights is the clip search: fourth powers of the errors, "
-      "so that the few large ones count",
+      "how to choose ranges: absmax or mse for 4-bit weights and static activations; percentile "
+      "or entropy for static activations only (4-bit weights then use mse); 8-bit weights "
+      "always use absmax. For activations mse minimizes the mean squared error; for 4-bit "
+      "weights it minimizes the sum of the fourth powers of the errors, which weighs large "
+      "errors more",
       range);
-  v.field("percentile", "share of values inside the range, in percent, for --range percentile",
+  v.field("percentile", "for --range percentile: share of the values inside the range, in percent",
           percentile);
   v.field("outlier-ratio",
-          "w8a8-static: sites whose largest input exceeds this many times the 99th percentile of "
-          "token maxima are "
-          "quantized per token; 0: never",
+          "w8a8-static: quantize an input per token if its largest value exceeds the 99th "
+          "percentile of the token maxima by more than this factor; 0 for never",
           outlier_ratio);
   v.field("out", "directory to write", out);
-  v.field("max-memory", "GiB that the process may use", max_memory);
+  v.field("max-memory", "memory that the process may use, in GiB", max_memory);
 }
 
 PlanRules plan_rules(const QuantizeOptions& options, const std::string& architecture) {
@@ -130,25 +135,26 @@ PlanRules plan_rules(const QuantizeOptions& options, const std::string& architec
   return rules;
 }
 
-QuantizeResult quantize(const QuantizeOptions& options, Context& context) {
+QuantizeResult quantize(const SourceModel& model, const QuantizeOptions& options,
+                        Context& context) {
   require_option(options.out, "out", "a directory to write");
   StreamOptions limits;
   limits.max_memory = memory_limit(options);
-  QuantizeJob job = make_job(options);
+  QuantizeJob job = make_job(model, options, context.log);
   QuantizeResult result;
   result.directory = options.out;
   result.plan = std::move(job.plan);
   result.kept = std::move(job.kept);
   result.vllm = std::move(job.vllm);
-  result.bytes_before = weight_file_bytes(options.model);
-  StageDir stage(options.out, stage_key(options));
+  result.bytes_before = model.weight_file_bytes();
+  StageDir stage(options.out, stage_key(model, options));
   result.reused = stage.complete();
   if (!result.reused) {
     const auto items = stream_items(*job.source, result.plan, job.scale_type);
-    result.resumed = write_checkpoint(stage, options.model, *job.source, items,
-                                      quantized_config(config_text(options.model), result.plan),
-                                      limits, "", context)
-                         .resumed;
+    result.resumed =
+        write_checkpoint(stage, model, *job.source, items,
+                         quantized_config(model.config_text(), result.plan), limits, "", context)
+            .resumed;
   }
   // A kill right behind commit() leaves it.
   std::filesystem::remove(std::filesystem::path(options.out) / kStreamJournal);

@@ -15,6 +15,8 @@
 
 namespace octet {
 
+class SourceModel;
+
 struct QuantizeOptions : Options {
   std::string model, out, calib;
   std::string scheme = "w8a8-dynamic", head = "keep";
@@ -42,18 +44,19 @@ PlanRules plan_rules(const QuantizeOptions& options, const std::string& architec
 
 /// Of a resume key: octet's version, the model with its weight files, and the calibration unless
 /// empty.
-nlohmann::json input_identity(const std::string& model, const std::string& calib);
+nlohmann::json input_identity(const SourceModel& model, const std::string& calib);
 
 /// Fills and commits a stage: weight files, what stands beside them in `model`, config.json, and
 /// what `octet verify` checks; `left_out` names one file of the folder that is no part of that.
-StreamResult write_checkpoint(StageDir& stage, const std::string& model, TensorSource& source,
+StreamResult write_checkpoint(StageDir& stage, const SourceModel& model, TensorSource& source,
                               const std::vector<StreamItem>& items, const std::string& config,
                               const StreamOptions& limits, const std::string& left_out,
                               Context& context);
 
-/// Writes OUT.partial/ and renames it, in bounded memory (docs/streaming.md). Errors leave nothing
-/// under OUT; the same call again goes on where it was. Architectures that octet cannot execute are
-/// quantized by the names of their tensors, with schemes that need no calibration.
-QuantizeResult quantize(const QuantizeOptions& options, Context& context);
+/// Quantizes `model`, which options.model names: writes OUT.partial/ and renames it, in bounded
+/// memory (docs/streaming.md). Errors leave nothing under OUT; the same call again goes on where it
+/// was. Architectures that octet cannot execute are quantized by the names of their tensors, with
+/// schemes that need no calibration.
+QuantizeResult quantize(const SourceModel& model, const QuantizeOptions& options, Context& context);
 
 }  // namespace octet

@@ -10,8 +10,10 @@
 #include "calib/store.h"
 #include "core/error.h"
 #include "core/json.h"
-#include "models/open.h"
+#include "models/architectures/registry.h"
 #include "models/run/model.h"
+#include "models/source_model.h"
+#include "models/weights/block_scaled_tensors.h"
 
 namespace octet {
 namespace {
@@ -34,9 +36,30 @@ StaticInput choose_input(const SiteStatistics& site, RangeMethod method,
   return {find_range(site.values, method, options.percentile), largest, false, ""};
 }
 
+std::string text_of(const nlohmann::json& object, const char* field) {
+  return object.contains(field) && object[field].is_string() ? object[field].get<std::string>()
+                                                             : "";
+}
+
+// A fingerprint of content has a prefix; one without was made of names and sizes.
+void check_model(const CalibrationStore& store, const SourceModel& model,
+                 const QuantizeOptions& options, Log& log) {
+  const std::string stored = text_of(parse_json(store.provenance, options.calib), "model");
+  const bool by_names = stored.find(':') == std::string::npos;
+  if (stored != (by_names ? model.older_fingerprint() : model.fingerprint())) {
+    throw Error(fmt::format("{} belongs to another model", options.calib),
+                fmt::format("a calibration of {}", options.model), "calibrate this model");
+  }
+  if (!by_names) return;
+  log.warn(fmt::format(
+      "{} was written by an older octet: that it belongs to {} could be checked by the names and "
+      "sizes of tensors alone, not by their values; calibrate again to be sure",
+      options.calib, options.model));
+}
+
 }  // namespace
 
-StaticInputs static_inputs(const QuantizeOptions& options) {
+StaticInputs static_inputs(const SourceModel& model, const QuantizeOptions& options, Log& log) {
   if (options.calib.empty()) {
     throw UsageError("no --calib for w8a8-static", "a calibration store",
                      "run octet calibrate first and pass its file with --calib");
@@ -48,17 +71,11 @@ StaticInputs static_inputs(const QuantizeOptions& options) {
         fmt::format("{} of {} units in {}", store.units.size(), store.units_total, options.calib),
         "a whole calibration", "join the shards with octet calib merge");
   }
-  const auto provenance = nlohmann::json::parse(store.provenance, nullptr, false);
-  if (provenance.is_object() && provenance.value("model", "") != model_fingerprint(options.model)) {
-    throw Error(fmt::format("{} belongs to another model", options.calib),
-                fmt::format("a calibration of {}", options.model), "calibrate this model");
-  }
+  check_model(store, model, options, log);
   StaticInputs inputs;
   for (const auto& [name, site] : store.sites) inputs[name] = choose_input(site, method, options);
   return inputs;
 }
-
-namespace {
 
 bool needs_calibration(const PlanRules& rules) {
   const auto is_static = [](const Scheme& scheme) { return scheme.input.per_tensor(); };
@@ -67,21 +84,26 @@ bool needs_calibration(const PlanRules& rules) {
                      [&](const LayerRule& rule) { return is_static(rule.scheme); });
 }
 
+namespace {
+
 void refuse_quantized(const QuantizeOptions& options) {
   throw UsageError(fmt::format("{} is quantized already", options.model), "a float model",
                    "quantize the checkpoint it was made from");
 }
 
-QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& config) {
+QuantizeJob job_by_topology(const SourceModel& model, const QuantizeOptions& options, Log& log) {
+  const ModelConfig& config = model.config();
   if (config.quantized) refuse_quantized(options);
   const PlanRules rules = plan_rules(options, config.architecture);
   const Topology topology = make_model(config)->topology();
   QuantizeJob job;
-  job.plan = plan_modules(topology, rules,
-                          needs_calibration(rules) ? static_inputs(options) : StaticInputs());
-  // vLLM runs no model of this architecture, whatever its scheme.
-  if (config.architecture != kMarian) job.vllm = check_vllm(topology, job.plan, config.dtype);
-  job.source = open_tensors(options.model);
+  job.plan =
+      plan_modules(topology, rules,
+                   needs_calibration(rules) ? static_inputs(model, options, log) : StaticInputs());
+  if (architecture_row(config).vllm_rules) {
+    job.vllm = check_vllm(topology, job.plan, config.dtype);
+  }
+  job.source = model.tensors();
   require_tensors(*job.source, topology);
   const TensorInfo& table = job.source->info(topology.tables.front().name);
   job.scale_type = table.dtype;
@@ -90,11 +112,6 @@ QuantizeJob job_by_topology(const QuantizeOptions& options, const ModelConfig& c
                 "F16, BF16 or F32", "quantize from the float checkpoint");
   }
   return job;
-}
-
-std::string text_of(const nlohmann::json& config, const char* field) {
-  return config.contains(field) && config[field].is_string() ? config[field].get<std::string>()
-                                                             : "";
 }
 
 std::string architecture_of(const nlohmann::json& config) {
@@ -121,8 +138,9 @@ ModulePlan kept_module(const KeptTensor& tensor, const TensorInfo& info) {
 }
 
 // An architecture that octet cannot execute: its linear layers are told by the names of tensors.
-QuantizeJob job_by_name(const QuantizeOptions& options, const nlohmann::json& config) {
-  const Checkpoint checkpoint(options.model);
+QuantizeJob job_by_name(const SourceModel& model, const QuantizeOptions& options) {
+  const nlohmann::json& config = model.config_json();
+  const Checkpoint& checkpoint = *model.checkpoint();
   ModulesByName modules = modules_by_name(checkpoint);
   const bool is_quantized = config.contains("quantization_config");
   if (is_quantized && modules.block_scales.empty()) refuse_quantized(options);
@@ -142,7 +160,7 @@ QuantizeJob job_by_name(const QuantizeOptions& options, const nlohmann::json& co
     if (tensor.matrix) job.plan.push_back(kept_module(tensor, checkpoint.info(tensor.name)));
   }
   job.vllm = check_vllm(modules.topology, job.plan, "bfloat16");
-  job.source = std::make_unique<BlockScaledTensors>(options.model, modules.block_scales, kept);
+  job.source = std::make_shared<BlockScaledTensors>(model.tensors(), modules.block_scales, kept);
   job.scale_type = model_type_of(config);
   job.kept = std::move(modules.kept);
   return job;
@@ -150,12 +168,9 @@ QuantizeJob job_by_name(const QuantizeOptions& options, const nlohmann::json& co
 
 }  // namespace
 
-QuantizeJob make_job(const QuantizeOptions& options) {
-  const nlohmann::json config = parse_json(config_text(options.model), options.model);
-  if (is_gguf(options.model) || executable(config)) {
-    return job_by_topology(options, parse_config(config, options.model));
-  }
-  return job_by_name(options, config);
+QuantizeJob make_job(const SourceModel& model, const QuantizeOptions& options, Log& log) {
+  const bool executes = model.is_gguf() || executable(model.config_json());
+  return executes ? job_by_topology(model, options, log) : job_by_name(model, options);
 }
 
 }  // namespace octet

@@ -68,7 +68,7 @@ TextTable summary_table(const Report& report) {
   TextTable table({{"variant", Align::kLeft},
                    {"change", Align::kLeft},
                    {"is it real?", Align::kLeft},
-                   {"brought back", Align::kLeft},
+                   {"recovered", Align::kLeft},
                    {"disk MB"},
                    {fmt::format("ms a {}", item_of(report))}});
   for (size_t i = 0; i < report.variants.size(); ++i) {

@@ -45,14 +45,14 @@ Recovery recovery(const VariantResult& tuned, const VariantResult& start) {
 
 void set_percent(Recovery& r, bool significant, const std::string& noise) {
   if (!significant) {
-    r.line = fmt::format("{}: nothing to bring back, the loss of {} ({}) is noise", r.measure,
-                         r.from, noise);
+    r.line = fmt::format("{}: nothing to recover, the loss of {} ({}) is noise", r.measure, r.from,
+                         noise);
     return;
   }
   r.percent = 100 * (r.before - r.after) / r.before;
   r.line =
       *r.percent >= 0
-          ? fmt::format("{}: {:.0f} % of the loss of {} is gone", r.measure, *r.percent, r.from)
+          ? fmt::format("{}: {:.0f} % of the loss of {} recovered", r.measure, *r.percent, r.from)
           : fmt::format("{}: {:.0f} % more loss than {}", r.measure, -*r.percent, r.from);
 }
 
@@ -66,7 +66,7 @@ std::optional<Recovery> primary_recovery(const Report& report, const VariantResu
   if (before->significance == Significance::kUnknown) {
     r.line = fmt::format("{}: not known whether {} lost any", r.measure, r.from);
   } else if (before->significance == Significance::kGain) {
-    r.line = fmt::format("{}: nothing to bring back, {} lost none", r.measure, r.from);
+    r.line = fmt::format("{}: nothing to recover, {} lost none", r.measure, r.from);
   } else {
     set_percent(r, before->significance == Significance::kLoss, digits_of(*before, before->change));
   }

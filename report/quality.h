@@ -1,5 +1,5 @@
-// What a variant lost against the reference, whether that is real, and what fine-tuning brought
-// back.
+// What a variant lost against the reference, whether that is real, and what fine-tuning
+// recovered.
 #pragma once
 #include <optional>
 #include <string>
@@ -42,9 +42,10 @@ std::string to_string(const QualityChange& change);
 struct Recovery {
   std::string variant, from;
   std::string measure, unit;
-  double before = 0, after = 0;   ///< losses against the reference
-  std::optional<double> percent;  ///< of `before` that is gone; only where `before` is significant
-  std::string line;               ///< one sentence
+  double before = 0, after = 0;  ///< losses against the reference
+  std::optional<double>
+      percent;       ///< of `before` that was recovered; only where `before` is significant
+  std::string line;  ///< one sentence
 };
 
 /// For every tuned variant: the measure that is judged by, and the mean KL (significant where it is

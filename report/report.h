@@ -12,8 +12,8 @@
 #include "eval/layer_errors.h"
 #include "eval/statistics.h"
 #include "eval/task_scores.h"
-#include "finetune/trainer.h"
-#include "models/data/samples.h"
+#include "finetune/training.h"
+#include "models/architectures/registry.h"
 
 namespace octet {
 

@@ -201,7 +201,7 @@ TextTable tuning_table(const Report& report) {
                    {"started from", Align::kLeft},
                    {"steps"},
                    {"best at"},
-                   {"brought back", Align::kLeft}});
+                   {"recovered", Align::kLeft}});
   for (size_t i = 0; i < report.variants.size(); ++i) {
     const VariantResult& v = report.variants[i];
     if (v.tuned_from.empty()) continue;
@@ -224,7 +224,7 @@ std::string recovered(const Report& report, const std::string& variant) {
   for (const Recovery& r : recoveries(report)) {
     if (r.variant != variant) continue;
     parts.push_back(r.percent ? fmt::format("{} {:.0f} %", r.measure, *r.percent)
-                              : fmt::format("{}: no loss to bring back", r.measure));
+                              : fmt::format("{}: no loss to recover", r.measure));
   }
   return parts.empty() ? kNone : join(parts);
 }
@@ -242,7 +242,7 @@ std::vector<Section> sections(const Report& report) {
   all.push_back({"Prefill (a pass)", phase_table(report, &VariantResult::prefill, "prefill")});
   all.push_back({"Decode (a step)", phase_table(report, &VariantResult::decode, "decode")});
   all.push_back({"Speed of the task", task_speed_table(report)});
-  all.push_back({"Fine-tuning (share of the loss that is gone)", tuning_table(report)});
+  all.push_back({"Fine-tuning (share of the loss that was recovered)", tuning_table(report)});
   std::erase_if(all, [](const Section& section) { return section.table.rows() == 0; });
   return all;
 }

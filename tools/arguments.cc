@@ -1,7 +1,10 @@
 // From the options' one declaration to parsing, help and docs/cli.md.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/program_options.hpp>
+#include <map>
+#include <sstream>
 
 #include "core/error.h"
 #include "tools/command.h"
@@ -46,10 +49,12 @@ class Collector : public OptionVisitor {
     boost_options.add_options()(name, po::value(&value), help);
     operands.add(name, -1);
   }
+  void former_name(const char* former, const char* name) override { formers[former] = name; }
 
   po::options_description boost_options;
   po::positional_options_description operands;
   std::vector<Described> described;
+  std::map<std::string, std::string> formers;  ///< today's name by a former one
 
  private:
   template <class T>
@@ -67,27 +72,59 @@ std::string usage_line(const Command& command, const Collector& own) {
   return line + " [options]";
 }
 
+constexpr size_t kIndent = 27, kWidth = 100;  // columns before a help text, and in all
+
+// `text` as lines of at most kWidth columns, each of which starts behind kIndent.
+std::string wrapped(const std::string& text) {
+  std::string lines, word;
+  size_t column = kIndent;
+  for (std::istringstream words(text); words >> word; column += word.size()) {
+    if (column > kIndent && column + 1 + word.size() > kWidth) {
+      lines += "\n" + std::string(kIndent, ' ');
+      column = kIndent;
+    } else if (column > kIndent) {
+      lines += ' ';
+      ++column;
+    }
+    lines += word;
+  }
+  return lines;
+}
+
 std::string describe(const Collector& collector) {
   std::string text;
   for (const Described& option : collector.described) {
     const std::string left = option.positional ? option.name
                              : option.flag     ? "--" + option.name
                                                : fmt::format("--{} VALUE", option.name);
-    text +=
-        fmt::format("  {:<22} {}{}\n", left, option.help,
-                    option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback));
+    const std::string fallback =
+        option.fallback.empty() ? "" : fmt::format(" (default {})", option.fallback);
+    text += fmt::format("  {:<{}} {}\n", left, kIndent - 3, wrapped(option.help + fallback));
   }
   return text;
+}
+
+// The arguments with former names of flags replaced by today's.
+std::vector<std::string> renamed(std::vector<std::string> arguments,
+                                 const std::map<std::string, std::string>& formers) {
+  for (std::string& argument : arguments) {
+    if (argument == "--") break;
+    if (!argument.starts_with("--")) continue;
+    const size_t end = std::min(argument.find('='), argument.size());
+    const auto former = formers.find(argument.substr(2, end - 2));
+    if (former != formers.end()) argument.replace(2, end - 2, former->second);
+  }
+  return arguments;
 }
 
 }  // namespace
 
 void CommonOptions::visit(OptionVisitor& v) {
-  v.field("json", "print the result as JSON and nothing else on stdout", json);
-  v.field("threads", "CPU threads, 0 for all cores", threads);
-  v.field("device", "cpu, cuda or cuda:N", device);
-  v.field("quiet", "only warnings and errors on stderr", quiet);
-  v.field("help", "this text", help);
+  v.field("json", "print the result to stdout as JSON, and nothing else", json);
+  v.field("threads", "CPU threads to use, 0 for one per core", threads);
+  v.field("device", "where to run: cpu, cuda or cuda:N", device);
+  v.field("quiet", "print only warnings and errors to stderr", quiet);
+  v.field("help", "print this help and exit", help);
 }
 
 void parse_arguments(Command& command, CommonOptions& common,
@@ -101,7 +138,7 @@ void parse_arguments(Command& command, CommonOptions& common,
   try {
     using po::command_line_style::allow_guessing;
     using po::command_line_style::unix_style;
-    po::store(po::command_line_parser(arguments)
+    po::store(po::command_line_parser(renamed(arguments, collector.formers))
                   .options(collector.boost_options)
                   .positional(collector.operands)
                   .style(unix_style & ~allow_guessing)
@@ -133,20 +170,25 @@ std::string help_text(Command& command) {
 
 std::string overview_text() {
   std::string text =
-      "octet: post-training quantization and calibration\n\nusage: octet COMMAND "
-      "...\n\nCommands:\n";
-  for (const auto& command : commands()) {
-    text += fmt::format("  {:<12} {}\n", command->name(), command->summary());
+      "octet: post-training quantization and calibration\n\nusage: octet COMMAND [options]\n";
+  for (const CommandGroup& group : command_groups()) {
+    text += fmt::format("\n{}:\n", group.task);
+    for (const auto& command : group.commands) {
+      text += fmt::format("  {:<12} {}\n", command->name(), command->summary());
+    }
   }
   return text + "\n`octet COMMAND --help` shows options and examples.\n";
 }
 
 std::string reference_markdown() {
   std::string text =
-      "# Command line\n\nMade by `octet help --markdown` from the options' declarations; a test "
-      "compares.\n";
-  for (const auto& command : commands()) {
-    text += fmt::format("\n## octet {}\n\n```\n{}```\n", command->name(), help_text(*command));
+      "# Command line\n\nWritten by `octet help --markdown` from the declarations of the options; "
+      "a test compares the two.\n";
+  for (const CommandGroup& group : command_groups()) {
+    text += fmt::format("\n## {}\n", group.task);
+    for (const auto& command : group.commands) {
+      text += fmt::format("\n### octet {}\n\n```\n{}```\n", command->name(), help_text(*command));
+    }
   }
   return text;
 }

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/run/device.h"
+#include "models/run/hardware.h"
 #include "report/table.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/bench_json.h"
@@ -74,7 +74,7 @@ std::vector<int64_t> row_counts(const std::vector<std::string>& given) {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(one.data(), one.data() + one.size(), value);
     if (error != std::errc() || end != one.data() + one.size() || value < 1 || value > 1 << 20) {
-      throw UsageError(fmt::format("--rows {}", one), "1 to 1048576", "give one number a flag");
+      throw UsageError(fmt::format("--rows {}", one), "1 to 1048576", "give one number per flag");
     }
     rows.push_back(value);
   }
@@ -85,7 +85,7 @@ class BenchCommand : public Command {
  public:
   std::string name() const override { return "bench"; }
   std::string summary() const override {
-    return "speed of several models at their task, taking turns";
+    return "compare the speed of models at their task, running them in turns";
   }
   std::vector<std::string> examples() const override {
     return {"octet bench model-fp16 model-w8a8 --prefill 512 --decode 64",
@@ -105,13 +105,12 @@ class BenchCommand : public Command {
     if (common.json) {
       nlohmann::json runs = nlohmann::json::array();
       for (const BenchResult& result : results) runs.push_back(to_json(result));
-      fmt::print(
-          "{}\n",
-          nlohmann::json{{"prefill", options_.prefill},
-                         {"decode", options_.decode},
-                         {"hardware", hardware_line(open_device(context.device), context.threads)},
-                         {"runs", runs}}
-              .dump());
+      fmt::print("{}\n",
+                 nlohmann::json{{"prefill", options_.prefill},
+                                {"decode", options_.decode},
+                                {"hardware", hardware_line(context.device, context.threads)},
+                                {"runs", runs}}
+                     .dump());
       return 0;
     }
     fmt::print("{}\n", table_of(results).text());
@@ -119,7 +118,7 @@ class BenchCommand : public Command {
       fmt::print("{} {}: {} {}; {} {}\n", r.model, r.scheme, rates(r)[0].title,
                  ratios(results, r, 0), rates(r)[1].title, ratios(results, r, 1));
     }
-    fmt::print("{}\n", hardware_line(open_device(context.device), context.threads));
+    fmt::print("{}\n", hardware_line(context.device, context.threads));
     return 0;
   }
 

@@ -1,4 +1,4 @@
-// octet calib show | merge: looking into calibration stores and joining shards.
+// octet calib show | merge: shows what a calibration store holds, and joins shards.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -17,8 +17,10 @@ struct ShowOptions : Options {
   std::string store;
   double percentile = 99.99;
   void visit(OptionVisitor& v) override {
-    v.positional("STORE", "an HDF5 file of octet calibrate", store);
-    v.field("percentile", "for the percentile column, in percent", percentile);
+    v.positional("STORE", "an HDF5 file that octet calibrate wrote", store);
+    v.field("percentile",
+            "share of the values inside the range of the percentile column, in percent",
+            percentile);
   }
 };
 
@@ -26,7 +28,7 @@ class ShowCommand : public Command {
  public:
   std::string name() const override { return "calib show"; }
   std::string summary() const override {
-    return "list the sites of a calibration store with their ranges";
+    return "show the activation ranges in a calibration store";
   }
   std::vector<std::string> examples() const override { return {"octet calib show calib.h5"}; }
   Options& options() override { return options_; }
@@ -73,7 +75,7 @@ struct MergeOptions : Options {
   std::vector<std::string> stores;
   std::string out;
   void visit(OptionVisitor& v) override {
-    v.positional("STORE", "the shards of one run, in any order", stores);
+    v.positional("STORE", "shards of one calibration, in any order", stores);
     v.field("out", "HDF5 file to write", out);
   }
 };
@@ -82,7 +84,7 @@ class MergeCommand : public Command {
  public:
   std::string name() const override { return "calib merge"; }
   std::string summary() const override {
-    return "join the shards of one calibration to the very numbers of a single run";
+    return "merge the shards of one calibration; the result equals that of a single run";
   }
   std::vector<std::string> examples() const override {
     return {"octet calib merge calib-0.h5 calib-1.h5 --out calib.h5"};

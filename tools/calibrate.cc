@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "tools/commands.h"
 
 namespace octet {
@@ -13,7 +14,7 @@ class CalibrateCommand : public Command {
  public:
   std::string name() const override { return "calibrate"; }
   std::string summary() const override {
-    return "run sample text through a float model and store its activation ranges";
+    return "run sample data through a float model and store its activation ranges";
   }
   std::vector<std::string> examples() const override {
     return {"octet calibrate model-fp16 --data text.txt --out calib.h5",
@@ -21,7 +22,7 @@ class CalibrateCommand : public Command {
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const CalibrateResult result = calibrate(options_, context);
+    const CalibrateResult result = calibrate(SourceModel(options_.model), options_, context);
     const CalibrationStore& store = result.store;
     if (common.json) {
       fmt::print("{}\n", nlohmann::json{{"file", options_.out},

@@ -38,7 +38,7 @@ std::unique_ptr<Command> find_command(const std::vector<std::string>& arguments,
     words = command->name() == two ? 2 : 1;
     if (command->name() == two || command->name() == arguments[0]) return std::move(command);
   }
-  throw UsageError(fmt::format("command \"{}\"", arguments[0]), "a command of octet's",
+  throw UsageError(fmt::format("command \"{}\"", arguments[0]), "a command of octet",
                    "see octet --help");
 }
 

@@ -1,4 +1,5 @@
-// A subcommand: options, examples, what it does. One file each in tools/, listed in commands().
+// A subcommand: options, examples, what it does. One file each in tools/, listed in
+// command_groups().
 #pragma once
 #include <memory>
 #include <string>
@@ -28,7 +29,13 @@ class Command {
   virtual int run(const CommonOptions& common, Context& context) = 0;
 };
 
-std::vector<std::unique_ptr<Command>> commands();
+/// Commands that serve one task of the user's.
+struct CommandGroup {
+  std::string task;
+  std::vector<std::unique_ptr<Command>> commands;
+};
+std::vector<CommandGroup> command_groups();
+std::vector<std::unique_ptr<Command>> commands();  ///< of all groups
 
 /// Fills both from the arguments behind the command's name. Unknown flags, missing operands and bad
 /// values are UsageErrors.

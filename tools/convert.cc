@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "quant/stream/convert.h"
 #include "tools/commands.h"
 
@@ -12,14 +13,14 @@ class ConvertCommand : public Command {
  public:
   std::string name() const override { return "convert"; }
   std::string summary() const override {
-    return "write a model in another container, e.g. GGUF to a Hugging Face directory";
+    return "convert a model to another file format, e.g. GGUF to a Hugging Face directory";
   }
   std::vector<std::string> examples() const override {
     return {"octet convert model.gguf --to safetensors --dtype float16 --out model-fp16"};
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const ConvertResult result = convert(options_, context);
+    const ConvertResult result = convert(SourceModel(options_.model), options_, context);
     if (common.json) {
       fmt::print("{}\n", nlohmann::json{{"directory", result.directory},
                                         {"bytes", result.bytes},

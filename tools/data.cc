@@ -15,12 +15,13 @@ namespace {
 struct DataOptions : Options {
   std::string data, split = "all", source, target;
   void visit(OptionVisitor& v) override {
-    v.positional("DATA",
-                 "parallel:SRC,TGT, gettext:LANG[:DIR], idx:DIR or images:DIR; parts joined by ';'",
-                 data);
-    v.field("split", "train, valid, test or all, of parts that have splits and name none", split);
-    v.field("source", "file to write the source sentences to, one a line", source);
-    v.field("target", "file to write their translations to", target);
+    v.positional(
+        "DATA",
+        "parallel:SRC,TGT, gettext:LANG[:DIR], idx:DIR or images:DIR; several separated by ';'",
+        data);
+    v.field("split", "split to read where DATA names none: train, valid, test or all", split);
+    v.field("source", "file to write the source sentences to, one per line", source);
+    v.field("target", "file to write their translations to, one per line", target);
   }
 };
 
@@ -41,7 +42,7 @@ class DataCommand : public Command {
  public:
   std::string name() const override { return "data"; }
   std::string summary() const override {
-    return "count the samples of a data set, or write its sentence pairs as two files";
+    return "count the samples of a data set, or write its sentence pairs to two text files";
   }
   std::vector<std::string> examples() const override {
     return {"octet data gettext:de --split test",

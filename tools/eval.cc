@@ -7,7 +7,8 @@
 #include "eval/classification.h"
 #include "eval/evaluate.h"
 #include "eval/translation.h"
-#include "models/open.h"
+#include "models/architectures/registry.h"
+#include "models/source_model.h"
 #include "report/table.h"
 #include "tools/commands.h"
 
@@ -57,7 +58,7 @@ void print(const Evaluation& e) {
   fmt::print("signature   {}\n", e.signature);
   if (e.int8_gemms + e.packed_gemms > 0) {
     fmt::print(
-        "linears     {} integer, {} weight-only; at most {} rows of a weight widened at once\n",
+        "linears     {} integer, {} weight-only; at most {} rows of a weight dequantized at once\n",
         e.int8_gemms, e.packed_gemms, e.largest_tile_rows);
   }
 }
@@ -154,7 +155,7 @@ class EvalCommand : public Command {
  public:
   std::string name() const override { return "eval"; }
   std::string summary() const override {
-    return "perplexity, accuracy or BLEU of a model, also against a reference";
+    return "measure perplexity, accuracy or BLEU of a model, optionally against a reference";
   }
   std::vector<std::string> examples() const override {
     return {"octet eval model-fp16 --data test.txt --length 1024",
@@ -166,17 +167,18 @@ class EvalCommand : public Command {
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     require_option(options_.data, "data", "what to score");
+    const SourceModel model(options_.model);
     if (parse_data_parts(options_.data).front().kind == DataKind::kChoice)
-      return show(evaluate_choices(options_, context), common);
-    switch (task_kind(open_config(options_.model))) {
+      return show(evaluate_choices(model, options_, context), common);
+    switch (task_kind(model.config())) {
       case TaskKind::kTranslation:
-        return show(evaluate_translation(options_, context), common);
+        return show(evaluate_translation(model, options_, context), common);
       case TaskKind::kVision:
-        return show(evaluate_classification(options_, context), common);
+        return show(evaluate_classification(model, options_, context), common);
       case TaskKind::kLanguage:
         break;
     }
-    return show(evaluate(options_, context), common);
+    return show(evaluate(model, options_, context), common);
   }
 
  private:

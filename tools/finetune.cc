@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "tools/commands.h"
 #include "tools/process_group.h"
 
@@ -14,7 +15,7 @@ class FinetuneCommand : public Command {
  public:
   std::string name() const override { return "finetune"; }
   std::string summary() const override {
-    return "recover what quantization lost by a short quantization-aware training";
+    return "recover most of the lost quality with a short quantization-aware fine-tuning run";
   }
   std::vector<std::string> examples() const override {
     return {
@@ -32,7 +33,8 @@ class FinetuneCommand : public Command {
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     const ProcessGroupOptions process_group = join_environment(context);
-    const FinetuneResult result = finetune(options_, process_group, context);
+    const FinetuneResult result =
+        finetune(SourceModel(options_.quantize.model), options_, process_group, context);
     if (process_group.rank == 0) print_training(result, options_.plan, common.json);
     return 0;
   }

@@ -8,8 +8,8 @@
 #include "core/containers/safetensors.h"
 #include "core/error.h"
 #include "core/json.h"
-#include "models/open.h"
 #include "models/run/model.h"
+#include "models/source_model.h"
 #include "quant/schemes/plan.h"
 #include "report/table.h"
 #include "tools/commands.h"
@@ -23,8 +23,7 @@ struct InspectOptions : Options {
   void visit(OptionVisitor& v) override {
     v.positional("[MODEL]", "a Hugging Face directory or a .gguf file; only headers are read",
                  model);
-    v.field("config", "a bare config.json instead of MODEL: what it implies, without weights",
-            config);
+    v.field("config", "a config.json to inspect instead of MODEL, without weights", config);
   }
 };
 
@@ -41,7 +40,7 @@ int64_t count_of(const std::vector<int64_t>& shape) {
 
 using StoredByDtype = std::map<std::string, Stored>;
 
-StoredByDtype stored_by_dtype(const std::string& model) {
+StoredByDtype stored_by_dtype(const SourceModel& model) {
   StoredByDtype by_dtype;
   const auto add = [&by_dtype](const std::string& dtype, const std::vector<int64_t>& shape,
                                uint64_t bytes) {
@@ -50,13 +49,11 @@ StoredByDtype stored_by_dtype(const std::string& model) {
     sum.elements += count_of(shape);
     sum.bytes += bytes;
   };
-  if (is_gguf(model)) {
-    const GgufFile file(model);
-    for (const auto& [name, tensor] : file.tensors())
+  if (model.is_gguf()) {
+    for (const auto& [name, tensor] : model.gguf()->tensors())
       add(traits(tensor.type).name, tensor.shape, tensor.size);
   } else {
-    const Checkpoint checkpoint(model);
-    for (const auto& [name, location] : checkpoint.tensors()) {
+    for (const auto& [name, location] : model.checkpoint()->tensors()) {
       add(std::string(octet::name(location.entry.info.dtype)), location.entry.info.shape,
           location.entry.end - location.entry.begin);
     }
@@ -103,7 +100,7 @@ class InspectCommand : public Command {
  public:
   std::string name() const override { return "inspect"; }
   std::string summary() const override {
-    return "architecture, parameters, bytes now and under each scheme";
+    return "show architecture, parameter count and size, now and under each scheme";
   }
   std::vector<std::string> examples() const override {
     return {"octet inspect model-fp16", "octet inspect model.gguf --json",
@@ -117,11 +114,12 @@ class InspectCommand : public Command {
       throw UsageError(bare ? "both MODEL and --config" : "neither MODEL nor --config",
                        "one of them", "see octet inspect --help");
     }
-    if (!bare && is_named_only(options_.model)) {
-      inspect_by_name(options_.model, common.json);
+    const SourceModel model(options_.model);
+    if (!bare && is_named_only(model)) {
+      inspect_by_name(model, common.json);
       return 0;
     }
-    const nlohmann::json result = report(bare);
+    const nlohmann::json result = report(model, bare);
     if (common.json)
       fmt::print("{}\n", result.dump());
     else
@@ -131,11 +129,11 @@ class InspectCommand : public Command {
 
  private:
   // bare: of --config, not of MODEL.
-  nlohmann::json report(bool bare) const {
-    const ModelConfig config = bare ? parse_config(read_json(options_.config), options_.config)
-                                    : open_config(options_.model);
+  nlohmann::json report(const SourceModel& model, bool bare) const {
+    const ModelConfig config =
+        bare ? parse_config(read_json(options_.config), options_.config) : model.config();
     const Topology topology = make_model(config)->topology();
-    const auto stored = bare ? StoredByDtype() : stored_by_dtype(options_.model);
+    const auto stored = bare ? StoredByDtype() : stored_by_dtype(model);
     nlohmann::json kept = nlohmann::json::object(), by_dtype = nlohmann::json::object(), schemes;
     int64_t quantized = 0;
     for (const ModulePlan& module :
@@ -160,7 +158,7 @@ class InspectCommand : public Command {
             {"tied_embeddings", config.tied},
             {"quantized_already", config.quantized},
             {"dtypes", by_dtype},
-            {"bytes_now", bare ? 0 : weight_file_bytes(options_.model)},
+            {"bytes_now", bare ? 0 : model.weight_file_bytes()},
             {"bytes_under", schemes},
             {"linear_layers_to_quantize", quantized},
             {"kept", kept}};

@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
-#include "core/json.h"
+#include "core/containers/safetensors.h"
 #include "models/modules_by_name.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "report/table.h"
 
 namespace octet {
@@ -45,19 +45,19 @@ json kept_json(const ModulesByName& found) {
   return rows;
 }
 
-json report(const std::string& model) {
-  const Checkpoint checkpoint(model);
+json report(const SourceModel& model) {
+  const Checkpoint& checkpoint = *model.checkpoint();
   const ModulesByName found = modules_by_name(checkpoint);
-  const json config = parse_json(config_text(model), model);
+  const json& config = model.config_json();
   int64_t layers = 0, weights = 0;
   for (const Site& site : found.topology.sites) {
     for (const Matrix& matrix : site.matrices) ++layers, weights += matrix.n * matrix.k;
   }
-  return {{"model", model},
+  return {{"model", model.path().string()},
           {"architectures", config.value("architectures", json())},
           {"model_type", config.value("model_type", json())},
           {"executable", false},
-          {"bytes_now", weight_file_bytes(model)},
+          {"bytes_now", model.weight_file_bytes()},
           {"linear_layers_to_quantize", layers},
           {"weights_in_them", weights},
           {"modules", modules_json(found, checkpoint)},
@@ -65,8 +65,9 @@ json report(const std::string& model) {
 }
 
 void print(const json& r) {
-  fmt::print("{}\n{}, model_type {}: octet does not execute it; linear layers are told by name\n\n",
-             r["model"].get<std::string>(), r["architectures"].dump(), r["model_type"].dump());
+  fmt::print(
+      "{}\n{}, model_type {}: octet does not execute it; linear layers are identified by name\n\n",
+      r["model"].get<std::string>(), r["architectures"].dump(), r["model_type"].dump());
   TextTable modules(std::vector<TextTable::Column>{{"linear layers", Align::kLeft},
                                                    {"count", Align::kRight},
                                                    {"shape", Align::kRight},
@@ -89,11 +90,11 @@ void print(const json& r) {
 
 }  // namespace
 
-bool is_named_only(const std::string& model) {
-  return !is_gguf(model) && !executable(parse_json(config_text(model), model));
+bool is_named_only(const SourceModel& model) {
+  return !model.is_gguf() && !executable(model.config_json());
 }
 
-void inspect_by_name(const std::string& model, bool as_json) {
+void inspect_by_name(const SourceModel& model, bool as_json) {
   const json result = report(model);
   if (as_json) {
     fmt::print("{}\n", result.dump());

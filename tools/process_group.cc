@@ -64,9 +64,9 @@ void print_memory(const MemoryPlan& plan) {
   const auto line = [](const char* what, uint64_t bytes) {
     fmt::print("{:<34} {:>10.1f} MiB\n", what, static_cast<double>(bytes) / kMiB);
   };
-  line("in all", plan.whole);
-  line("in all with --checkpointing", plan.checkpointed);
-  if (plan.blockwise > 0) line("in all with --blockwise", plan.blockwise);
+  line("total", plan.whole);
+  line("total with --checkpointing", plan.checkpointed);
+  if (plan.blockwise > 0) line("total with --blockwise", plan.blockwise);
 }
 
 }  // namespace

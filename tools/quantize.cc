@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "models/source_model.h"
 #include "tools/commands.h"
 
 namespace octet {
@@ -15,7 +16,7 @@ class QuantizeCommand : public Command {
  public:
   std::string name() const override { return "quantize"; }
   std::string summary() const override {
-    return "rewrite the weights as symmetric INT8 or INT4 (a compressed-tensors directory)";
+    return "quantize weights to symmetric INT8 or INT4 and write a compressed-tensors directory";
   }
   std::vector<std::string> examples() const override {
     return {"octet quantize model-fp16 --scheme w8a8-dynamic --out model-w8a8",
@@ -27,7 +28,7 @@ class QuantizeCommand : public Command {
   }
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
-    const QuantizeResult result = quantize(options_, context);
+    const QuantizeResult result = quantize(SourceModel(options_.model), options_, context);
     if (common.json) {
       fmt::print("{}\n", to_json(result).dump());
     } else {

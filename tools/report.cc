@@ -15,8 +15,8 @@ namespace {
 struct ReportOptions : Options {
   std::string report, out;
   void visit(OptionVisitor& v) override {
-    v.positional("REPORT", "a report.json of octet run, or the directory that holds it", report);
-    v.field("out", "page to write, e.g. report.html", out);
+    v.positional("REPORT", "a report.json that octet run wrote, or its directory", report);
+    v.field("out", "HTML page to write, e.g. report.html", out);
   }
 };
 
@@ -24,7 +24,7 @@ class ReportCommand : public Command {
  public:
   std::string name() const override { return "report"; }
   std::string summary() const override {
-    return "print a finished report again, and write its page, from report.json alone";
+    return "print a finished report again, or write its HTML page, from report.json";
   }
   std::vector<std::string> examples() const override {
     return {"octet report report/report.json", "octet report report --out page.html"};

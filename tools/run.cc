@@ -11,7 +11,7 @@ class RunCommand : public Command {
  public:
   std::string name() const override { return "run"; }
   std::string summary() const override {
-    return "calibrate, quantize, fine-tune, evaluate, time and report as one job that resumes";
+    return "calibrate, quantize, fine-tune, evaluate, time and report in one resumable job";
   }
   std::vector<std::string> examples() const override {
     return {

@@ -1,4 +1,5 @@
 #include "finetune/train_model.h"
+#include "models/source_model.h"
 #include "tools/commands.h"
 #include "tools/process_group.h"
 
@@ -9,7 +10,7 @@ class TrainCommand : public Command {
  public:
   std::string name() const override { return "train"; }
   std::string summary() const override {
-    return "train a float model, from random values or from its weights";
+    return "train a float model from random weights or from existing ones";
   }
   std::vector<std::string> examples() const override {
     return {
@@ -27,7 +28,8 @@ class TrainCommand : public Command {
   Options& options() override { return options_; }
   int run(const CommonOptions& common, Context& context) override {
     const ProcessGroupOptions process_group = join_environment(context);
-    const FinetuneResult result = train_model(options_, process_group, context);
+    const FinetuneResult result =
+        train_model(SourceModel(options_.model), options_, process_group, context);
     if (process_group.rank == 0) print_training(result, options_.plan, common.json);
     return 0;
   }

@@ -12,6 +12,7 @@
 #include "core/utf8.h"
 #include "datasets/data_spec.h"
 #include "datasets/records.h"
+#include "models/source_model.h"
 #include "quant/load_model.h"
 #include "tools/commands.h"
 
@@ -23,15 +24,16 @@ struct TranslateOptions : Options {
   int64_t beam = 0, batch = 32, batch_tokens = 4096, max_length = 0;
   void visit(OptionVisitor& v) override {
     v.positional("MODEL", "a directory with a translation model, float or quantized", model);
-    v.field("input", "text to translate, a sentence a line: FILE, or - for stdin", input);
-    v.field("out", "FILE to write instead of stdout", out);
-    v.field("beam", "beams of the search, 1: greedy, 0: as generation_config.json says", beam);
-    v.field("batch", "most sentences that are translated together", batch);
-    v.field("batch-tokens", "most source tokens of a batch, padding included; 0: no limit",
+    v.field("input", "text to translate, one sentence per line: FILE, or - for stdin", input);
+    v.field("out", "file to write the translations to (default: stdout)", out);
+    v.field("beam", "beam size of the search, 1 for greedy, 0 for what generation_config.json says",
+            beam);
+    v.field("batch", "most sentences in a batch", batch);
+    v.field("batch-tokens", "most source tokens in a batch, padding included; 0 for no limit",
             batch_tokens);
     v.field("max-length",
-            "most tokens of a translation, start and end included; 0: as generation_config.json "
-            "says",
+            "most tokens in a translation, including start and end; 0 for what "
+            "generation_config.json says",
             max_length);
   }
 };
@@ -64,7 +66,7 @@ class TranslateCommand : public Command {
  public:
   std::string name() const override { return "translate"; }
   std::string summary() const override {
-    return "translate text with a float or quantized model, a line for every line";
+    return "translate text line by line with a float or quantized model";
   }
   std::vector<std::string> examples() const override {
     return {"octet translate marian-en-de --input english.txt --out german.txt",
@@ -77,8 +79,9 @@ class TranslateCommand : public Command {
     LoadOptions load;
     load.device = context.device;
     load.gemm_file = context.gemm_file;
-    const LoadedModel loaded = load_model(options_.model, load);
-    Translator translator(*loaded.model, *loaded.executor, loaded.config, options_.model);
+    const SourceModel model(options_.model);
+    const LoadedModel loaded = load_model(model, load);
+    Translator translator(*loaded.model, *loaded.executor, model);
     adjust(translator.generation(), loaded.config);
     const Translations made =
         translator.translate(sources, {options_.batch, options_.batch_tokens}, context);

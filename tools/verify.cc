@@ -12,7 +12,7 @@ namespace {
 struct VerifyOptions : Options {
   std::string directory;
   void visit(OptionVisitor& v) override {
-    v.positional("DIR", "a directory that octet quantize wrote", directory);
+    v.positional("DIR", "a directory that octet quantize or octet finetune wrote", directory);
   }
 };
 
@@ -20,7 +20,7 @@ class VerifyCommand : public Command {
  public:
   std::string name() const override { return "verify"; }
   std::string summary() const override {
-    return "compare a directory, tensor by tensor, with the hashes taken when it was written";
+    return "check every tensor of a written model against the hash recorded for it";
   }
   std::vector<std::string> examples() const override {
     return {"octet verify model-w8a8", "octet verify model-w4a16 --json"};

@@ -268,20 +268,36 @@ const GgufFile::Tensor& GgufFile::tensor(const std::string& name) const {
 
 void GgufFile::dequantize(const Tensor& tensor, std::span<float> out) const {
   const auto [name, block, bytes] = traits(tensor.type);
-  const uint64_t blocks = tensor.size / static_cast<uint64_t>(bytes);
-  if (out.size() != blocks * static_cast<uint64_t>(block)) {
+  const uint64_t count = tensor.size / static_cast<uint64_t>(bytes) * static_cast<uint64_t>(block);
+  if (out.size() != count) {
     throw Error(fmt::format("a buffer of {} floats for tensor {}", out.size(), tensor.name),
-                fmt::format("{}", blocks * static_cast<uint64_t>(block)), "size it by the shape");
+                fmt::format("{}", count), "size it by the shape");
   }
-  const uint64_t step = kChunk / static_cast<uint64_t>(bytes);
-  std::vector<std::byte> buffer(std::min(step, blocks) * static_cast<uint64_t>(bytes));
-  for (uint64_t at = 0; at < blocks; at += step) {
-    const uint64_t count = std::min(step, blocks - at);
-    const auto part = std::span(buffer).first(count * static_cast<uint64_t>(bytes));
-    file_.read_at(tensor.begin + at * static_cast<uint64_t>(bytes), part);
-    dequantize_blocks(
-        tensor.type, part,
-        out.subspan(at * static_cast<uint64_t>(block), count * static_cast<uint64_t>(block)));
+  dequantize(tensor, 0, out);
+}
+
+void GgufFile::dequantize(const Tensor& tensor, uint64_t first, std::span<float> out) const {
+  const GgmlTypeTraits type = traits(tensor.type);
+  const auto block = static_cast<uint64_t>(type.block), bytes = static_cast<uint64_t>(type.bytes);
+  const uint64_t end = first + out.size();
+  if (end > tensor.size / bytes * block) {
+    throw Error(fmt::format("elements {} to {} of tensor {}", first, end, tensor.name),
+                fmt::format("at most {}", tensor.size / bytes * block), "size it by the shape");
+  }
+  if (first % block != 0 || out.size() % block != 0) {
+    const uint64_t begin = first / block * block;
+    std::vector<float> whole((end + block - 1) / block * block - begin);
+    dequantize(tensor, begin, whole);
+    std::copy_n(whole.begin() + static_cast<int64_t>(first - begin), out.size(), out.begin());
+    return;
+  }
+  const uint64_t step = kChunk / bytes, last = end / block;
+  std::vector<std::byte> buffer(std::min(step, out.size() / block) * bytes);
+  for (uint64_t at = first / block; at < last; at += step) {
+    const uint64_t count = std::min(step, last - at);
+    const auto part = std::span(buffer).first(count * bytes);
+    file_.read_at(tensor.begin + at * bytes, part);
+    dequantize_blocks(tensor.type, part, out.subspan(at * block - first, count * block));
   }
 }
 

@@ -60,6 +60,10 @@ class GgufFile {
   const Tensor& tensor(const std::string& name) const;
   /// The tensor as float32 [shape], C order; out.size() must be the element count.
   void dequantize(const Tensor& tensor, std::span<float> out) const;
+  /// The elements from `first` on, as many as `out` has.
+  void dequantize(const Tensor& tensor, uint64_t first, std::span<float> out) const;
+  /// The file itself, for reading in pieces.
+  const InputFile& file() const { return file_; }
   const std::filesystem::path& path() const { return file_.path(); }
 
  private:

@@ -8,74 +8,75 @@
 namespace octet {
 namespace {
 
-void add_block(Topology& topology, const ModelConfig& c, int block) {
-  const std::string prefix = fmt::format("model.layers.{}.", block);
-  const std::string attn = prefix + "self_attn.", mlp = prefix + "mlp.";
-  const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
-  const Id first = static_cast<Id>(topology.sites.size());
-  const Id norm = static_cast<Id>(topology.norms.size());
-  topology.sites.push_back({block,
-                            attn + "qkv_proj",
-                            {{attn + "q_proj", q, c.hidden, c.attention_bias},
-                             {attn + "k_proj", kv, c.hidden, c.attention_bias},
-                             {attn + "v_proj", kv, c.hidden, c.attention_bias}},
-                            ""});
-  topology.sites.push_back(
-      {block, attn + "o_proj", {{attn + "o_proj", c.hidden, q, c.output_bias}}, ""});
-  topology.sites.push_back({block,
-                            mlp + "gate_up_proj",
-                            {{mlp + "gate_proj", c.intermediate, c.hidden, c.mlp_bias},
-                             {mlp + "up_proj", c.intermediate, c.hidden, c.mlp_bias}},
-                            ""});
-  topology.sites.push_back(
-      {block, mlp + "down_proj", {{mlp + "down_proj", c.hidden, c.intermediate, c.mlp_bias}}, ""});
-  topology.norms.push_back(
-      {block, prefix + "input_layernorm", c.hidden, true, false, c.norm_eps, first});
-  topology.norms.push_back(
-      {block, prefix + "post_attention_layernorm", c.hidden, true, false, c.norm_eps, first + 2});
-  if (c.head_norms) {
-    for (const char* name : {"q_norm", "k_norm"}) {
-      topology.norms.push_back({block, attn + name, c.head_dim, true, false, c.norm_eps, -1});
-    }
-  }
-  topology.folds.push_back({norm, -1, first, 1});
-  topology.folds.push_back({-1, first, first + 1, static_cast<int>(c.heads / c.kv_heads)});
-  topology.folds.push_back({norm + 1, -1, first + 2, 1});
-  topology.folds.push_back({-1, first + 2, first + 3, 1});
-}
+constexpr const char* kTable = "model.embed_tokens.weight";
 
 }  // namespace
 
-Topology llama_topology(const ModelConfig& config) {
-  Topology topology;
-  topology.blocks = static_cast<int>(config.layers);
-  topology.tables.push_back({kOutside, "model.embed_tokens.weight", config.vocab, config.hidden});
-  for (int block = 0; block < topology.blocks; ++block) add_block(topology, config, block);
-  const Id head = static_cast<Id>(topology.sites.size());
-  topology.sites.push_back({kOutside,
-                            "lm_head",
-                            {{"lm_head", config.vocab, config.hidden, false}},
-                            config.tied ? "model.embed_tokens.weight" : ""});
-  topology.norms.push_back(
-      {kOutside, "model.norm", config.hidden, true, false, config.norm_eps, head});
-  return topology;
+Llama::Llama(const ModelConfig& config) : config_(config) {
+  topology_.blocks = static_cast<int>(config.layers);
+  topology_.tables.push_back({kOutside, kTable, config.vocab, config.hidden});
+  for (int i = 0; i < topology_.blocks; ++i) blocks_.push_back(add_block(i));
+  head_ = topology_.add_site({kOutside,
+                              "lm_head",
+                              {{"lm_head", config.vocab, config.hidden, false}},
+                              config.tied ? kTable : ""});
+  final_norm_ = topology_.add_norm(
+      {kOutside, "model.norm", config.hidden, true, false, config.norm_eps, head_});
 }
 
-Llama::Llama(const ModelConfig& config) : config_(config), topology_(llama_topology(config)) {
-  const int norms = config.head_norms ? 4 : 2;
-  for (int i = 0; i < topology_.blocks; ++i) {
-    const Id norm = norms * i, site = 4 * i;
-    blocks_.push_back({norm, site, site + 1, norm + 1, site + 2, site + 3});
-    if (config.head_norms) blocks_.back().q_norm = norm + 2, blocks_.back().k_norm = norm + 3;
+Llama::Block Llama::add_block(int block) {
+  const ModelConfig& c = config_;
+  const std::string prefix = fmt::format("model.layers.{}.", block);
+  const std::string attn = prefix + "self_attn.", mlp = prefix + "mlp.";
+  const int64_t q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
+  const auto add_site = [&](const std::string& name, std::vector<Matrix> matrices) {
+    return topology_.add_site({block, name, std::move(matrices), ""});
+  };
+  const auto add_norm = [&](const std::string& name, int64_t dim, Id reader) {
+    return topology_.add_norm({block, name, dim, true, false, c.norm_eps, reader});
+  };
+  Block ids{};
+  ids.qkv = add_site(attn + "qkv_proj", {{attn + "q_proj", q, c.hidden, c.attention_bias},
+                                         {attn + "k_proj", kv, c.hidden, c.attention_bias},
+                                         {attn + "v_proj", kv, c.hidden, c.attention_bias}});
+  ids.o = add_site(attn + "o_proj", {{attn + "o_proj", c.hidden, q, c.output_bias}});
+  ids.gate_up =
+      add_site(mlp + "gate_up_proj", {{mlp + "gate_proj", c.intermediate, c.hidden, c.mlp_bias},
+                                      {mlp + "up_proj", c.intermediate, c.hidden, c.mlp_bias}});
+  ids.down =
+      add_site(mlp + "down_proj", {{mlp + "down_proj", c.hidden, c.intermediate, c.mlp_bias}});
+  ids.input_norm = add_norm(prefix + "input_layernorm", c.hidden, ids.qkv);
+  ids.post_norm = add_norm(prefix + "post_attention_layernorm", c.hidden, ids.gate_up);
+  if (c.head_norms) {
+    ids.q_norm = add_norm(attn + "q_norm", c.head_dim, -1);
+    ids.k_norm = add_norm(attn + "k_norm", c.head_dim, -1);
   }
-  final_norm_ = norms * topology_.blocks;
-  head_ = 4 * topology_.blocks;
+  add_folds(ids);
+  return ids;
+}
+
+void Llama::add_folds(const Block& ids) {
+  const ModelConfig& c = config_;
+  const int64_t kv = c.kv_heads * c.head_dim;
+  const int64_t values = topology_.sites[ids.qkv].n() - kv;  // v's rows come last
+  topology_.folds.push_back({.norm = ids.input_norm, .rows = c.hidden, .into = {ids.qkv}});
+  topology_.folds.push_back({.linear = ids.qkv,
+                             .first_row = values,
+                             .rows = kv,
+                             .head = c.head_dim,
+                             .repeat = static_cast<int>(c.heads / c.kv_heads),
+                             .into = {ids.o}});
+  topology_.folds.push_back({.norm = ids.post_norm, .rows = c.hidden, .into = {ids.gate_up}});
+  topology_.folds.push_back({.linear = ids.gate_up,  // up's rows, behind gate's
+                             .first_row = c.intermediate,
+                             .rows = c.intermediate,
+                             .into = {ids.down}});
 }
 
 Hidden Llama::begin(Executor& executor, const Batch& batch, State* state) const {
   Hidden hidden;
   hidden.batch = batch;
-  hidden.x = executor.embed("model.embed_tokens.weight", batch.ids);
+  hidden.x = executor.embed(kTable, batch.ids);
   const at::Device device = hidden.x.device();
   at::Tensor positions = batch.positions;
   if (!positions.defined()) {
@@ -105,7 +106,8 @@ at::Tensor Llama::attention(Executor& executor, const Block& ids, const Activati
                             const Hidden& hidden, int i, State* state) const {
   const int64_t b = hidden.x.size(0), t = hidden.x.size(1), d = config_.head_dim;
   const int64_t h = config_.heads, g = config_.kv_heads;
-  const at::Tensor qkv = executor.linear(ids.qkv, input).view({b, t, h + 2 * g, d});
+  const at::Tensor qkv =
+      executor.linear(ids.qkv, input, hidden.batch.mask).view({b, t, h + 2 * g, d});
   const at::Tensor rotated = queries_and_keys(executor, ids, qkv, hidden.rotary);
   const at::Tensor q = rotated.narrow(1, 0, h);
   KvCache seen{rotated.narrow(1, h, g), qkv.narrow(2, h + g, g).transpose(1, 2)};
@@ -118,24 +120,25 @@ at::Tensor Llama::attention(Executor& executor, const Block& ids, const Activati
 
 void Llama::block(Executor& executor, int i, Hidden& hidden, State* state) const {
   const Block& ids = blocks_[i];
-  executor.set_tokens(hidden.batch.mask);
+  const at::Tensor& real = hidden.batch.mask;
   const auto first = executor.add_norm(ids.input_norm, hidden.x, hidden.delta);
   const at::Tensor mixed = attention(executor, ids, first.out, hidden, i, state);
-  const at::Tensor attended = executor.linear(ids.o, executor.quantize_input(ids.o, mixed));
+  const at::Tensor attended = executor.linear(ids.o, executor.quantize_input(ids.o, mixed), real);
   const auto second = executor.add_norm(ids.post_norm, first.stream, attended);
-  const at::Tensor gate_up = executor.linear(ids.gate_up, second.out);
-  hidden.delta = executor.linear(ids.down, executor.gate(ids.down, gate_up, config_.activation));
+  const at::Tensor gate_up = executor.linear(ids.gate_up, second.out, real);
+  hidden.delta =
+      executor.linear(ids.down, executor.gate(ids.down, gate_up, config_.activation), real);
   hidden.x = second.stream;
 }
 
 at::Tensor Llama::end(Executor& executor, Hidden& hidden, bool last_only) const {
   at::Tensor x = hidden.x, delta = hidden.delta;
   if (last_only) {
-    executor.set_tokens({});
     x = x.narrow(1, x.size(1) - 1, 1).contiguous();
     if (delta.defined()) delta = delta.narrow(1, delta.size(1) - 1, 1).contiguous();
   }
-  return executor.linear(head_, executor.add_norm(final_norm_, x, delta).out);
+  return executor.linear(head_, executor.add_norm(final_norm_, x, delta).out,
+                         last_only ? at::Tensor() : hidden.batch.mask);
 }
 
 State Llama::new_state(const Executor& executor, int64_t batch, int64_t capacity) const {

@@ -1,12 +1,10 @@
 // Llama family: pre-norm, grouped-query attention, rotary positions, SwiGLU (Touvron et al. 2023;
-// names and layouts of transformers' LlamaForCausalLM). families.h lists its members and how they
+// names and layouts of transformers' LlamaForCausalLM). registry.h lists its members and how they
 // differ; ModelConfig carries the differences to here.
 #pragma once
 #include "models/run/model.h"
 
 namespace octet {
-
-Topology llama_topology(const ModelConfig& config);
 
 class Llama : public Model {
  public:
@@ -22,6 +20,8 @@ class Llama : public Model {
     Id input_norm, qkv, o, post_norm, gate_up, down;
     Id q_norm = -1, k_norm = -1;  ///< of config.head_norms
   };
+  Block add_block(int block);
+  void add_folds(const Block& ids);
   /// Query and key heads [B, H + H_kv, T, D] of qkv [B, T, H + 2 H_kv, D]: normed where the family
   /// does so, then rotated.
   at::Tensor queries_and_keys(Executor& executor, const Block& ids, const at::Tensor& qkv,

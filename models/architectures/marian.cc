@@ -16,63 +16,7 @@ constexpr const char* kTable = "model.shared.weight";
 constexpr const char* kLogitsBias = "final_logits_bias";
 constexpr int64_t kKeptPositions = 512;  // more are computed where they are needed
 
-Id last_site(const Topology& topology) {
-  return static_cast<Id>(topology.sites.size()) - 1;
-}
-
-// One attention: its sites, its norm after the sum, and the pair (values, output) for folds.
-void add_attention(Topology& topology, const ModelConfig& c, int block, const std::string& name,
-                   bool cross) {
-  const auto matrix = [&](const char* part) {
-    return Matrix{name + part, c.hidden, c.hidden, true};
-  };
-  if (cross) {
-    topology.sites.push_back({block, name + ".q_proj", {matrix(".q_proj")}, ""});
-    topology.sites.push_back(
-        {block, name + ".kv_proj", {matrix(".k_proj"), matrix(".v_proj")}, ""});
-  } else {
-    topology.sites.push_back(
-        {block, name + ".qkv_proj", {matrix(".q_proj"), matrix(".k_proj"), matrix(".v_proj")}, ""});
-  }
-  const Id values = last_site(topology);
-  topology.sites.push_back({block, name + ".out_proj", {matrix(".out_proj")}, ""});
-  topology.folds.push_back({-1, values, values + 1, 1});
-  topology.norms.push_back(
-      {block, name + "_layer_norm", c.hidden, false, true, c.norm_eps, values + 2});
-}
-
-void add_block(Topology& topology, const ModelConfig& c, int block) {
-  const bool decoder = block >= c.encoder_layers;
-  const std::string prefix = fmt::format("model.{}.layers.{}.", decoder ? "decoder" : "encoder",
-                                         decoder ? block - c.encoder_layers : block);
-  add_attention(topology, c, block, prefix + "self_attn", false);
-  if (decoder) add_attention(topology, c, block, prefix + "encoder_attn", true);
-  topology.sites.push_back(
-      {block, prefix + "fc1", {{prefix + "fc1", c.intermediate, c.hidden, true}}, ""});
-  topology.sites.push_back(
-      {block, prefix + "fc2", {{prefix + "fc2", c.hidden, c.intermediate, true}}, ""});
-  const Id fc2 = last_site(topology);
-  // Only relu commutes with a positive scale.
-  if (c.activation == "relu") topology.folds.push_back({-1, fc2 - 1, fc2, 1});
-  topology.norms.push_back(
-      {block, prefix + "final_layer_norm", c.hidden, false, true, c.norm_eps, -1});
-}
-
 }  // namespace
-
-Topology marian_topology(const ModelConfig& config) {
-  Topology topology;
-  topology.encoder_blocks = static_cast<int>(config.encoder_layers);
-  topology.blocks = static_cast<int>(config.layers);
-  topology.tables.push_back({kOutside, kTable, config.vocab, config.hidden});
-  topology.tables.push_back({kOutside, kLogitsBias, 1, config.vocab});
-  for (int block = 0; block < topology.blocks; ++block) add_block(topology, config, block);
-  topology.sites.push_back({kOutside,
-                            "lm_head",
-                            {{"lm_head", config.vocab, config.hidden, false}},
-                            config.tied ? kTable : ""});
-  return topology;
-}
 
 at::Tensor sinusoidal_positions(int64_t begin, int64_t count, int64_t dim) {
   const auto options = at::TensorOptions(at::kDouble);
@@ -82,24 +26,70 @@ at::Tensor sinusoidal_positions(int64_t begin, int64_t count, int64_t dim) {
   return at::cat({at::sin(angle), at::cos(angle)}, -1).to(at::kFloat);
 }
 
-Marian::Marian(const ModelConfig& config) : config_(config), topology_(marian_topology(config)) {
-  Id site = 0, norm = 0;
-  for (int i = 0; i < topology_.blocks; ++i) {
-    Block block{};
-    block.self = {site, site + 1, norm++};
-    site += 2;
-    if (i >= topology_.encoder_blocks) {
-      block.cross = {site, site + 2, norm++, site + 1};
-      site += 3;
-    }
-    block.fc1 = site++;
-    block.fc2 = site++;
-    block.final_norm = norm++;
-    blocks_.push_back(block);
-  }
-  head_ = site;
+Marian::Marian(const ModelConfig& config) : config_(config) {
+  topology_.encoder_blocks = static_cast<int>(config.encoder_layers);
+  topology_.blocks = static_cast<int>(config.layers);
+  topology_.tables.push_back({kOutside, kTable, config.vocab, config.hidden});
+  topology_.tables.push_back({kOutside, kLogitsBias, 1, config.vocab});
+  for (int i = 0; i < topology_.blocks; ++i) blocks_.push_back(add_block(i));
+  head_ = topology_.add_site({kOutside,
+                              "lm_head",
+                              {{"lm_head", config.vocab, config.hidden, false}},
+                              config.tied ? kTable : ""});
   positions_ =
       sinusoidal_positions(0, std::min(config.max_positions, kKeptPositions), config.hidden);
+}
+
+Marian::Attention Marian::add_attention(int block, const std::string& name, bool cross) {
+  const int64_t width = config_.hidden;
+  const auto add_site = [&](const char* site, const std::vector<const char*>& parts) {
+    Site made{block, name + site, {}, ""};
+    for (const char* part : parts) made.matrices.push_back({name + part, width, width, true});
+    return topology_.add_site(std::move(made));
+  };
+  Attention ids{};
+  ids.decoder = block >= topology_.encoder_blocks;
+  if (cross) {
+    ids.in = add_site(".q_proj", {".q_proj"});
+    ids.memory = add_site(".kv_proj", {".k_proj", ".v_proj"});
+  } else {
+    ids.in = add_site(".qkv_proj", {".q_proj", ".k_proj", ".v_proj"});
+  }
+  ids.o = add_site(".out_proj", {".out_proj"});
+  ids.norm =
+      topology_.add_norm({block, name + "_layer_norm", width, false, true, config_.norm_eps, -1});
+  const Id values = cross ? ids.memory : ids.in;
+  topology_.folds.push_back({.linear = values,
+                             .first_row = topology_.sites[values].n() - width,  // v's come last
+                             .rows = width,
+                             .into = {ids.o}});
+  return ids;
+}
+
+Marian::Block Marian::add_block(int block) {
+  const ModelConfig& c = config_;
+  const bool decoder = block >= topology_.encoder_blocks;
+  const std::string prefix = fmt::format("model.{}.layers.{}.", decoder ? "decoder" : "encoder",
+                                         decoder ? block - topology_.encoder_blocks : block);
+  const auto add_site = [&](const std::string& name, int64_t n, int64_t k) {
+    return topology_.add_site({block, name, {{name, n, k, true}}, ""});
+  };
+  Block ids{};
+  ids.self = add_attention(block, prefix + "self_attn", false);
+  if (decoder) {
+    ids.cross = add_attention(block, prefix + "encoder_attn", true);
+    topology_.norms[ids.self.norm].reader = ids.cross.in;
+  }
+  ids.fc1 = add_site(prefix + "fc1", c.intermediate, c.hidden);
+  ids.fc2 = add_site(prefix + "fc2", c.hidden, c.intermediate);
+  topology_.norms[decoder ? ids.cross.norm : ids.self.norm].reader = ids.fc1;
+  ids.final_norm = topology_.add_norm(
+      {block, prefix + "final_layer_norm", c.hidden, false, true, c.norm_eps, -1});
+  // Of the activations only relu commutes with a positive scale.
+  if (c.activation == "relu") {
+    topology_.folds.push_back({.linear = ids.fc1, .rows = c.intermediate, .into = {ids.fc2}});
+  }
+  return ids;
 }
 
 at::Tensor Marian::positions(int64_t begin, int64_t count) const {
@@ -167,7 +157,8 @@ Executor::Normed Marian::self_attention(Executor& executor, const Attention& ids
                                         const Hidden& hidden, KvCache* cache,
                                         const State* state) const {
   const int64_t h = config_.heads, width = config_.hidden;
-  const at::Tensor qkv = executor.linear(ids.in, executor.quantize_input(ids.in, hidden.x));
+  const at::Tensor& real = ids.decoder ? hidden.batch.target_mask : hidden.batch.mask;
+  const at::Tensor qkv = executor.linear(ids.in, executor.quantize_input(ids.in, hidden.x), real);
   at::Tensor joined;
   if (cache != nullptr && state->places) {
     const int64_t rows = qkv.size(0), steps = qkv.size(1);
@@ -177,25 +168,21 @@ Executor::Normed Marian::self_attention(Executor& executor, const Attention& ids
                            at::full({rows}, state->used + 1, at::kInt), true, h);
   } else {
     const at::Tensor parts = heads(qkv, 3);
-    const bool causal = ids.norm >= blocks_[topology_.encoder_blocks].self.norm;
     KvCache seen{parts.narrow(1, h, h), parts.narrow(1, 2 * h, h)};
     if (cache != nullptr) seen = append(*cache, *state, seen.k, seen.v);
-    joined = attend(parts.narrow(1, 0, h), seen.k, seen.v, causal,
-                    causal ? at::Tensor() : hidden.batch.mask)
+    joined = attend(parts.narrow(1, 0, h), seen.k, seen.v, ids.decoder,
+                    ids.decoder ? at::Tensor() : hidden.batch.mask)
                  .transpose(1, 2)
                  .reshape(hidden.x.sizes());
   }
   return executor.add_norm(
       ids.norm, hidden.x,
-      executor.dropout(executor.linear(ids.o, executor.quantize_input(ids.o, joined)),
+      executor.dropout(executor.linear(ids.o, executor.quantize_input(ids.o, joined), real),
                        config_.dropout));
 }
 
 at::Tensor Marian::memory_pairs(Executor& executor, Id site, const Hidden& hidden) const {
-  executor.set_tokens(hidden.batch.mask);
-  const at::Tensor pairs = executor.linear(site, executor.quantize_input(site, hidden.memory));
-  executor.set_tokens(hidden.batch.target_mask);
-  return pairs;
+  return executor.linear(site, executor.quantize_input(site, hidden.memory), hidden.batch.mask);
 }
 
 KvCache Marian::as_heads(const at::Tensor& pairs) const {
@@ -213,7 +200,8 @@ Executor::Normed Marian::cross_attention(Executor& executor, const Attention& id
     seen = placed ? KvCache{pairs.view({-1, pairs.size(2)}), {}} : as_heads(pairs);
     if (cache != nullptr) *cache = seen;
   }
-  const at::Tensor q = executor.linear(ids.in, input.out);
+  const at::Tensor& real = hidden.batch.target_mask;
+  const at::Tensor q = executor.linear(ids.in, input.out, real);
   at::Tensor joined;
   if (placed) {
     joined = attend_places(q, seen, state->places->memory, state->places->memory_counts, false,
@@ -227,7 +215,7 @@ Executor::Normed Marian::cross_attention(Executor& executor, const Attention& id
   }
   return executor.add_norm(
       ids.norm, input.stream,
-      executor.dropout(executor.linear(ids.o, executor.quantize_input(ids.o, joined)),
+      executor.dropout(executor.linear(ids.o, executor.quantize_input(ids.o, joined), real),
                        config_.dropout));
 }
 
@@ -235,15 +223,16 @@ void Marian::block(Executor& executor, int i, Hidden& hidden, State* state) cons
   const Block& ids = blocks_[i];
   const int decoder = i - topology_.encoder_blocks;
   const bool cached = decoder >= 0 && state != nullptr;
-  executor.set_tokens(decoder < 0 ? hidden.batch.mask : hidden.batch.target_mask);
+  const at::Tensor& real = decoder < 0 ? hidden.batch.mask : hidden.batch.target_mask;
   Executor::Normed attended =
       self_attention(executor, ids.self, hidden, cached ? &state->self[decoder] : nullptr, state);
   if (decoder >= 0) {
     attended = cross_attention(executor, ids.cross, attended, hidden,
                                cached ? &state->cross[decoder] : nullptr, state);
   }
-  const at::Tensor up = executor.linear(ids.fc1, attended.out);
-  const at::Tensor down = executor.linear(ids.fc2, executor.gate(ids.fc2, up, config_.activation));
+  const at::Tensor up = executor.linear(ids.fc1, attended.out, real);
+  const at::Tensor down =
+      executor.linear(ids.fc2, executor.gate(ids.fc2, up, config_.activation), real);
   hidden.x =
       executor.add_norm(ids.final_norm, attended.stream, executor.dropout(down, config_.dropout))
           .stream;
@@ -252,11 +241,9 @@ void Marian::block(Executor& executor, int i, Hidden& hidden, State* state) cons
 
 at::Tensor Marian::end(Executor& executor, Hidden& hidden, bool last_only) const {
   at::Tensor x = hidden.x;
-  if (last_only) {
-    executor.set_tokens({});
-    x = x.narrow(1, x.size(1) - 1, 1).contiguous();
-  }
-  const at::Tensor logits = executor.linear(head_, executor.quantize_input(head_, x));
+  if (last_only) x = x.narrow(1, x.size(1) - 1, 1).contiguous();
+  const at::Tensor logits = executor.linear(head_, executor.quantize_input(head_, x),
+                                            last_only ? at::Tensor() : hidden.batch.target_mask);
   const at::Tensor bias = executor.table(kLogitsBias);
   return executor.training() ? logits + bias : logits.add_(bias);
 }

@@ -6,8 +6,6 @@
 
 namespace octet {
 
-Topology marian_topology(const ModelConfig& config);
-
 /// Positions begin .. begin + count - 1 as float32 [count, dim]: sines in the first half, cosines
 /// in the second (transformers' MarianSinusoidalPositionalEmbedding).
 at::Tensor sinusoidal_positions(int64_t begin, int64_t count, int64_t dim);
@@ -28,11 +26,15 @@ class Marian : public Model {
   struct Attention {
     Id in, o, norm;  ///< in: q, k and v together, or q alone where `memory` reads the rest
     Id memory = -1;  ///< k and v of the encoder's output
+    bool decoder = false;
   };
   struct Block {
     Attention self, cross;
     Id fc1, fc2, final_norm;
   };
+  Block add_block(int block);
+  /// cross: reads the encoder's output. The reader of the norm is left to what follows.
+  Attention add_attention(int block, const std::string& name, bool cross);
   at::Tensor embedded(Executor& executor, const at::Tensor& ids, const State* state) const;
   at::Tensor positions(int64_t begin, int64_t count) const;
   /// Takes places for the positions of `batch`, and with a source for those of its memory.

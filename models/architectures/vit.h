@@ -7,12 +7,6 @@
 
 namespace octet {
 
-Topology vit_topology(const ModelConfig& config);
-
-/// The module that transformers 5 holds under another name than the checkpoint's; other modules as
-/// they are. E.g. vit.encoder.layer.0.output.dense -> vit.layers.0.mlp.fc2
-std::string vit_module_in_transformers5(const std::string& module);
-
 /// Batch: pixels [B, C, H, W] of the size that config.json gives. The patch projection reads
 /// flattened patches as a linear layer; being a convolution there, it is kept as a table.
 class Vit : public Model {
@@ -29,6 +23,9 @@ class Vit : public Model {
   struct Block {
     Id norm_before, qkv, o, norm_after, up, down;
   };
+  void add_tables();
+  Block add_block(int block);
+  void add_folds(const Block& ids);
   at::Tensor patches(const at::Tensor& pixels) const;  ///< [B, patches, C * P * P]
   at::Tensor attention(Executor& executor, const Block& ids, const Activation& input) const;
   ModelConfig config_;

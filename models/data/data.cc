@@ -11,7 +11,8 @@
 #include "core/io/input_file.h"
 #include "core/json.h"
 #include "datasets/records.h"
-#include "models/open.h"
+#include "models/source_model.h"
+#include "text/tokenizers/tokenizer.h"
 
 namespace octet {
 namespace {
@@ -33,13 +34,14 @@ std::optional<std::string> configured_template(const json& config) {
   return chosen.get<std::string>();
 }
 
-std::optional<std::string> template_of(const fs::path& model) {
-  if (is_gguf(model)) {
-    const GgufFile file(model);
-    if (!file.has("tokenizer.chat_template")) return std::nullopt;
-    return file.text("tokenizer.chat_template");
+std::optional<std::string> template_of(const SourceModel& model) {
+  if (model.is_gguf()) {
+    const auto file = model.gguf();
+    if (!file->has("tokenizer.chat_template")) return std::nullopt;
+    return file->text("tokenizer.chat_template");
   }
-  const fs::path own = model / "chat_template.jinja", config = model / "tokenizer_config.json";
+  const fs::path own = model.path() / "chat_template.jinja",
+                 config = model.path() / "tokenizer_config.json";
   if (fs::exists(own)) return read_file(own, uint64_t{1} << 24);
   if (!fs::exists(config)) return std::nullopt;
   return configured_template(read_json(config.string()));
@@ -48,43 +50,43 @@ std::optional<std::string> template_of(const fs::path& model) {
 // Opened at the first conversation: data of plain texts needs no template.
 class Renderer {
  public:
-  explicit Renderer(fs::path model) : model_(std::move(model)) {}
+  explicit Renderer(const SourceModel& model) : model_(model) {}
 
   std::string operator()(std::span<const ChatMessage> messages, const std::string& where) {
     if (!template_) {
       template_ = open_chat_template(model_);
-      const auto tokenizer = open_tokenizer(model_);
-      if (const auto id = tokenizer->bos()) bos_ = tokenizer->decode({&*id, 1});
+      const Tokenizer& tokenizer = model_.tokenizer();
+      if (const auto id = tokenizer.bos()) bos_ = tokenizer.decode({&*id, 1});
     }
     return template_->render(messages, bos_, where);
   }
 
  private:
-  fs::path model_;
+  const SourceModel& model_;
   std::optional<ChatTemplate> template_;
   std::string bos_;
 };
 
 }  // namespace
 
-ChatTemplate open_chat_template(const fs::path& model) {
+ChatTemplate open_chat_template(const SourceModel& model) {
   const auto source = template_of(model);
   if (!source) {
-    throw Error(fmt::format("no chat template in {}", model.string()),
+    throw Error(fmt::format("no chat template in {}", model.path().string()),
                 "chat_template.jinja, or \"chat_template\" in tokenizer_config.json",
                 "give data with \"text\", or add the model's template");
   }
-  return ChatTemplate::recognise(*source, model.string());
+  return ChatTemplate::recognise(*source, model.path().string());
 }
 
-std::string open_text(const fs::path& model, const std::string& data) {
+std::string open_text(const SourceModel& model, const std::string& data) {
   return read_text(parse_data_spec(data), Renderer(model));
 }
 
-TokenWindows cut_windows(const fs::path& model, std::string_view text, int64_t length) {
-  const auto tokenizer = open_tokenizer(model);
-  return {text, [&](std::string_view part) { return tokenizer->encode(part, false); }, length,
-          tokenizer->adds_bos() ? tokenizer->bos() : std::nullopt};
+TokenWindows cut_windows(const SourceModel& model, std::string_view text, int64_t length) {
+  const Tokenizer& tokenizer = model.tokenizer();
+  return {text, [&](std::string_view part) { return tokenizer.encode(part, false); }, length,
+          tokenizer.adds_bos() ? tokenizer.bos() : std::nullopt};
 }
 
 }  // namespace octet

@@ -1,9 +1,8 @@
 // preprocessor_config.json: from an 8-bit image to the pixels a vision model reads, as
 // transformers' ViTImageProcessor computes them on the CPU.
 #pragma once
-#include <ATen/core/Tensor.h>
-
 #include <array>
+#include <cstdint>
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>

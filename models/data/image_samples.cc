@@ -8,7 +8,7 @@
 
 #include "core/error.h"
 #include "core/hash.h"
-#include "models/open.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -69,12 +69,12 @@ TaskBatch ImageSamples::batch(std::span<const int64_t> indices) const {
   return batch;
 }
 
-std::unique_ptr<Samples> open_image_samples(const std::filesystem::path& model,
-                                            const std::string& data, Split split) {
-  const ModelConfig config = open_config(model);
-  const std::string text = image_processor_text(model);
-  return std::make_unique<ImageSamples>(open_images(data, split), config.image.value(),
-                                        open_image_processor(model, *config.image), text);
+std::unique_ptr<Samples> open_image_samples(const SourceModel& model, const std::string& data,
+                                            Split split) {
+  const ImageConfig& image = model.config().image.value();
+  const std::string text = image_processor_text(model.path());
+  return std::make_unique<ImageSamples>(open_images(data, split), image,
+                                        open_image_processor(model.path(), image), text);
 }
 
 }  // namespace octet

@@ -1,6 +1,5 @@
 // Images as the model of a directory reads them, with their classes.
 #pragma once
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,7 +33,7 @@ class ImageSamples : public Samples {
   std::string hash_;
 };
 
-std::unique_ptr<Samples> open_image_samples(const std::filesystem::path& model,
-                                            const std::string& data, Split split);
+std::unique_ptr<Samples> open_image_samples(const SourceModel& model, const std::string& data,
+                                            Split split);
 
 }  // namespace octet

@@ -7,6 +7,8 @@
 
 #include "core/error.h"
 #include "core/hash.h"
+#include "models/architectures/registry.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -104,13 +106,13 @@ Batch source_batch(const Sentences& sentences, int64_t pad) {
   return batch;
 }
 
-MarianTokenizer open_marian_tokenizer(const std::filesystem::path& model,
-                                      const ModelConfig& config) {
+MarianTokenizer open_marian_tokenizer(const SourceModel& model) {
+  const ModelConfig& config = model.config();
   if (task_kind(config) != TaskKind::kTranslation) {
-    throw UsageError(fmt::format("{} ({})", model.string(), config.architecture),
+    throw UsageError(fmt::format("{} ({})", model.path().string(), config.architecture),
                      "a translation model (MarianMTModel)", "give one of those");
   }
-  return {model, config.vocab};
+  return {model.path(), config.vocab};
 }
 
 std::unique_ptr<Samples> make_pair_samples(const std::vector<SentencePair>& pairs,

@@ -9,9 +9,8 @@
 
 namespace octet {
 
-/// The tokenizer of a translation model's directory; UsageError for other models.
-MarianTokenizer open_marian_tokenizer(const std::filesystem::path& model,
-                                      const ModelConfig& config);
+/// The tokenizer of a translation model; UsageError for other models.
+MarianTokenizer open_marian_tokenizer(const SourceModel& model);
 
 /// Inputs: source ids, target_ids that begin with the decoder's start token, both padded with the
 /// pad id behind a mask; targets: the same sentence ended by EOS. Both sides are cut off at

@@ -1,18 +1,18 @@
-// DATA as batches that a model reads, with targets: what calibration, evaluation and training
+// Samples as batches that a model reads, with targets: what calibration, evaluation and training
 // share.
 #pragma once
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <span>
 #include <string>
 
-#include "datasets/data_spec.h"
 #include "models/run/model.h"
 
 namespace octet {
+
+class SourceModel;
 
 /// A target that is not scored.
 inline constexpr int64_t kNoTarget = -100;
@@ -23,14 +23,6 @@ struct TaskBatch {
   Batch inputs;
   at::Tensor targets;
 };
-
-/// What a model is for, by its architecture.
-enum class TaskKind {
-  kLanguage,     ///< next token
-  kTranslation,  ///< sentence to sentence
-  kVision        ///< image to class
-};
-TaskKind task_kind(const ModelConfig& config);
 
 /// A fixed list of samples; the same index is always the same sample. On the CPU.
 class Samples {
@@ -46,19 +38,11 @@ class Samples {
   virtual bool positionwise() const { return true; }
   /// How the samples are cut and that the first `used` are taken: two scores compare only if it is
   /// the same.
-  virtual std::string signature(int64_t used) const;
+  virtual std::string signature(int64_t used) const {
+    return "samples:" + std::to_string(used) + "/" + std::to_string(size());
+  }
   /// SHA-256 of the content: identifies the data in provenance and resume keys.
   virtual const std::string& hash() const = 0;
 };
-
-/// DATA (all its parts joined) as `model` reads it. Text is cut into windows of `length` tokens,
-/// sentences are cut off at `length` tokens (0: the model's own limit). `split` is taken of data
-/// kinds that have splits and do not name one. UsageError for a kind that does not fit the model.
-std::unique_ptr<Samples> open_samples(const std::filesystem::path& model, const std::string& data,
-                                      Split split, int64_t length);
-
-/// Windows of text: ids [B, length], each position's target is the next id.
-std::unique_ptr<Samples> open_window_samples(const std::filesystem::path& model,
-                                             const std::string& data, int64_t length);
 
 }  // namespace octet

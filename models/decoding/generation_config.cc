@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -104,11 +105,10 @@ GenerationConfig parse_generation(const json& generation, const json& config,
   return g;
 }
 
-GenerationConfig read_generation(const std::filesystem::path& directory) {
-  const auto path = directory / "generation_config.json";
+GenerationConfig read_generation(const SourceModel& model) {
+  const auto path = model.path() / "generation_config.json";
   const json generation = std::filesystem::exists(path) ? read_json(path.string()) : json::object();
-  return parse_generation(generation, read_json((directory / "config.json").string()),
-                          (directory / "generation_config.json and config.json").string());
+  return parse_generation(generation, model.config_json(), path.string() + " and config.json");
 }
 
 }  // namespace octet

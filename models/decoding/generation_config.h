@@ -1,7 +1,6 @@
 // How an encoder-decoder's output is searched for, as generation_config.json says it.
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -10,6 +9,8 @@
 #include "models/config.h"
 
 namespace octet {
+
+class SourceModel;
 
 /// Fields of transformers' GenerationConfig that translation uses, with its meaning.
 struct GenerationConfig {
@@ -28,6 +29,6 @@ struct GenerationConfig {
 /// config.json, as older checkpoints have it (`what` names the files in errors).
 GenerationConfig parse_generation(const nlohmann::json& generation, const nlohmann::json& config,
                                   const std::string& what);
-GenerationConfig read_generation(const std::filesystem::path& directory);
+GenerationConfig read_generation(const SourceModel& model);
 
 }  // namespace octet

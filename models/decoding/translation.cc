@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "datasets/batches.h"
 #include "models/data/pair_samples.h"
+#include "models/source_model.h"
 
 namespace octet {
 namespace {
@@ -63,13 +64,12 @@ BatchOptions batch_options(const TranslationBatch& limits, const Sources& encode
 
 }  // namespace
 
-Translator::Translator(const Model& model, Executor& executor, const ModelConfig& config,
-                       const std::filesystem::path& directory)
+Translator::Translator(const Model& model, Executor& executor, const SourceModel& source)
     : model_(model),
       executor_(executor),
-      positions_(config.max_positions),
-      tokenizer_(open_marian_tokenizer(directory, config)),
-      generation_(read_generation(directory)) {}
+      positions_(source.config().max_positions),
+      tokenizer_(open_marian_tokenizer(source)),
+      generation_(read_generation(source)) {}
 
 Translations Translator::translate(const std::vector<std::string>& sources,
                                    const TranslationBatch& limits, Context& context) {

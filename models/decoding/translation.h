@@ -1,6 +1,5 @@
 // Sentences in, translations out: tokenizer, batches and search around a translation model.
 #pragma once
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -24,10 +23,9 @@ struct Translations {
 
 class Translator {
  public:
-  /// Reads tokenizer and generation_config.json of `directory`. UsageError unless `config` is of a
+  /// Reads tokenizer and generation_config.json of `source`. UsageError unless that is a
   /// translation model. `model` and `executor` must outlive it.
-  Translator(const Model& model, Executor& executor, const ModelConfig& config,
-             const std::filesystem::path& directory);
+  Translator(const Model& model, Executor& executor, const SourceModel& source);
 
   /// As read; may be changed between two calls.
   GenerationConfig& generation() { return generation_; }

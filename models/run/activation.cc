@@ -3,8 +3,6 @@
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
-#include <optional>
-
 #include "core/error.h"
 #include "kernels/cpu/rows/quantize.h"
 #include "models/run/cuda.h"
@@ -33,16 +31,6 @@ void quantize_cpu(const float* x, int64_t rows, int64_t k, Format format, Activa
 }
 
 }  // namespace
-
-std::optional<ActivationKind> activation_kind(std::string_view act) {
-  if (act == "silu" || act == "swish") return ActivationKind::kSilu;
-  if (act == "gelu") return ActivationKind::kGelu;
-  if (act == "gelu_tanh" || act == "gelu_pytorch_tanh" || act == "gelu_new") {
-    return ActivationKind::kGeluTanh;
-  }
-  if (act == "relu") return ActivationKind::kRelu;
-  return std::nullopt;
-}
 
 std::vector<int64_t> leading_sizes(const at::Tensor& x) {
   return {x.sizes().begin(), x.sizes().end() - 1};
@@ -73,10 +61,6 @@ at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps) {
   return at::layer_norm(x, {x.size(-1)}, weight, bias, eps);
-}
-
-bool is_activation(std::string_view act) {
-  return activation_kind(act).has_value();
 }
 
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act) {

@@ -3,20 +3,16 @@
 #pragma once
 #include <ATen/core/Tensor.h>
 
-#include <optional>
 #include <string_view>
 #include <vector>
 
+#include "models/activation_kind.h"
 #include "models/run/linear.h"
 
 namespace octet {
 
 /// All sizes but the last.
 std::vector<int64_t> leading_sizes(const at::Tensor& x);
-
-enum class ActivationKind { kSilu, kGelu, kGeluTanh, kRelu };
-/// By the name in a config.json; none for those that octet does not run.
-std::optional<ActivationKind> activation_kind(std::string_view act);
 
 /// value [..., K] in the format wanted. keep: also keep the float value. input_scale: float32 [1]
 /// for a format per tensor. Convention: kernels/cpu/rows/quantize.h.
@@ -27,8 +23,6 @@ Activation to_format(const at::Tensor& value, Format format, const at::Tensor& i
 at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps);
-/// Whether activate() knows it.
-bool is_activation(std::string_view act);
 /// act(gate) * up or act(x); differentiable ops. Error for an unknown activation.
 at::Tensor activate(const at::Tensor& gate_up, int64_t k, std::string_view act);
 

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "kernels/cpu/features.h"
 #include "kernels/cuda/built.h"
+#include "models/run/hardware.h"
 
 namespace octet {
 namespace {
@@ -70,7 +71,8 @@ void synchronize(const at::Device& device) {
   }
 }
 
-std::string hardware_line(const at::Device& device, int threads) {
+std::string hardware_line(const std::string& name, int threads) {
+  const at::Device device = open_device(name);
   std::string line = fmt::format("{}, {} threads, INT8 level {}", cpu_model(), threads,
                                  cpu::name(cpu::best_level()));
   if (!device.is_cpu()) line += fmt::format(", GPU {}", static_cast<int>(device.index()));

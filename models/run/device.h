@@ -13,7 +13,4 @@ at::Device open_device(const std::string& name);
 /// Waits for all work on the device (nothing on the CPU).
 void synchronize(const at::Device& device);
 
-/// One line about the hardware: CPU model, threads, dot-product level, GPU where used.
-std::string hardware_line(const at::Device& device, int threads);
-
 }  // namespace octet

@@ -138,11 +138,19 @@ bool adds_into(const at::Tensor& x, const at::Tensor& delta) {
 }
 }  // namespace
 
-at::Tensor Executor::real_rows(const at::Tensor& x) const {
+namespace {
+/// x [..., K] as [tokens, K] without the tokens that `real` marks as padding.
+at::Tensor real_rows(const at::Tensor& x, const at::Tensor& real) {
   const at::Tensor flat = x.detach().reshape({-1, x.size(-1)});
-  if (!tokens_.defined() || tokens_.numel() != flat.size(0)) return flat;
-  return flat.index({tokens_.reshape({-1})});
+  if (!real.defined()) return flat;
+  if (real.numel() != flat.size(0)) {
+    throw Error(fmt::format("a mask of {} tokens for {}", real.numel(), flat.size(0)),
+                "one that tells of each token whether it is real",
+                "this is a defect in octet: please report it");
+  }
+  return flat.index({real.reshape({-1})});
 }
+}  // namespace
 
 const at::Tensor& Executor::loaded_table(const std::string& name) const {
   const auto found = tables_.find(name);
@@ -223,11 +231,11 @@ Activation Executor::gate(Id site, const at::Tensor& gate_up, std::string_view a
   return to_format(value, linear.wants(), linear.input_scale(), keep_value(site));
 }
 
-at::Tensor Executor::linear(Id site, const Activation& input) {
+at::Tensor Executor::linear(Id site, const Activation& input, const at::Tensor& real) {
   check_loaded(site);
-  if (observer_ != nullptr) observer_->on_input(site, real_rows(input.value));
+  if (observer_ != nullptr) observer_->on_input(site, real_rows(input.value, real));
   at::Tensor y = linears_[site]->forward(input);
-  if (observer_ != nullptr) observer_->on_output(site, real_rows(y));
+  if (observer_ != nullptr) observer_->on_output(site, real_rows(y, real));
   return y;
 }
 

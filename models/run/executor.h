@@ -48,8 +48,6 @@ class Executor {
   /// null: off. While on, producers also keep the float value and use differentiable ops'
   /// arithmetic.
   void observe(SiteObserver* observer) { observer_ = observer; }
-  /// Which tokens of the stream now running are real: bool [..tokens], or undefined for all.
-  void set_tokens(const at::Tensor& mask) { tokens_ = mask; }
   /// Differentiable ops throughout, and dropout.
   void train(bool on) { training_ = on; }
   bool training() const { return training_; }
@@ -68,7 +66,9 @@ class Executor {
   /// act(gate) * up where gate_up is [..., 2K] (gate first), or act alone where it is [..., K].
   /// act: "silu" (= "swish"), "gelu", "gelu_tanh", "relu".
   Activation gate(Id site, const at::Tensor& gate_up, std::string_view act);
-  at::Tensor linear(Id site, const Activation& input);  ///< [..., sum N]
+  /// [..., K] -> [..., sum N]. real: bool, which of the tokens are no padding, undefined where all
+  /// are real; it decides what an observer sees and nothing else.
+  at::Tensor linear(Id site, const Activation& input, const at::Tensor& real);
   at::Tensor dropout(const at::Tensor& x, double p);
 
   /// All loaded leaves in topology order: tables, then block by block norms and sites; tied once.
@@ -86,7 +86,6 @@ class Executor {
   bool keep_value(Id site) const;
   bool fuse(Id site, const at::Tensor& x) const;
   bool fuse_on_gpu(Id site, const at::Tensor& x) const;
-  at::Tensor real_rows(const at::Tensor& x) const;
   at::Tensor norm_alone(const Norm& info, const NormWeights& weights, const at::Tensor& x) const;
 
   Topology topology_;
@@ -97,7 +96,6 @@ class Executor {
   std::vector<NormWeights> norms_;
   std::vector<std::unique_ptr<Linear>> linears_;
   SiteObserver* observer_ = nullptr;
-  at::Tensor tokens_;
   bool training_ = false;
 };
 

@@ -1,15 +1,8 @@
 #include "models/run/model.h"
 
 #include <ATen/ATen.h>
-#include <fmt/format.h>
 
 #include <algorithm>
-
-#include "core/error.h"
-#include "models/architectures/families.h"
-#include "models/architectures/llama.h"
-#include "models/architectures/marian.h"
-#include "models/architectures/vit.h"
 
 namespace octet {
 
@@ -63,6 +56,20 @@ void State::make_room(int64_t rows, int64_t most) {
   for (KvCache& cache : self) lengthen(cache.k, 0, count);
 }
 
+at::Tensor on_device(const at::Tensor& tensor, at::Device device) {
+  if (!tensor.defined() || tensor.device() == device) return tensor;
+  return tensor.to(device, tensor.scalar_type(), device.is_cuda() && tensor.is_pinned());
+}
+
+Batch batch_on_device(const Batch& batch, at::Device device) {
+  Batch moved = batch;
+  for (at::Tensor* tensor : {&moved.ids, &moved.positions, &moved.mask, &moved.target_ids,
+                             &moved.target_mask, &moved.pixels}) {
+    *tensor = on_device(*tensor, device);
+  }
+  return moved;
+}
+
 std::map<std::string, at::Tensor> Hidden::tensors() const {
   std::map<std::string, at::Tensor> named;
   const auto add = [&named](const char* name, const at::Tensor& tensor) {
@@ -108,14 +115,6 @@ at::Tensor forward(const Model& model, Executor& executor, const Batch& batch, S
     state->length.add_(ids.size(1));
   }
   return out;
-}
-
-std::unique_ptr<Model> make_model(const ModelConfig& config) {
-  if (find_family(config.architecture) != nullptr) return std::make_unique<Llama>(config);
-  if (config.architecture == kMarian) return std::make_unique<Marian>(config);
-  if (config.architecture == kVit) return std::make_unique<Vit>(config);
-  throw Error(fmt::format("architecture {}", config.architecture), family_names(),
-              "quantize this model by the names of its tensors");
 }
 
 }  // namespace octet

@@ -56,6 +56,11 @@ struct Batch {
   at::Tensor pixels;       ///< float [B, C, H, W]
 };
 
+/// The same on `device`; undefined tensors stay so. Out of pinned memory a copy runs beside the
+/// host.
+at::Tensor on_device(const at::Tensor& tensor, at::Device device);
+Batch batch_on_device(const Batch& batch, at::Device device);
+
 /// All that passes between blocks: the stream x [B, T, D], the delta not yet added, what the
 /// encoder left, rotary cosines and sines, the batch.
 struct Hidden {

@@ -1,41 +1,37 @@
-#include <algorithm>
+#include "models/weights/block_scaled_tensors.h"
+
 #include <cstring>
 
 #include "kernels/cpu/weights/block_scales.h"
-#include "models/weights/tensor_source.h"
 
 namespace octet {
 namespace {
 
 // Codes are widened where they are read: to the writer they are floats in a file.
-class BlockScaledReader : public TensorReader {
+class BlockScaledReader : public RowReader {
  public:
   BlockScaledReader(std::shared_ptr<const TensorReader> codes, std::vector<float> factors,
                     const TensorInfo& info)
-      : codes_(std::move(codes)),
+      : RowReader(octet::row_bytes(info)),
+        codes_(std::move(codes)),
         factors_(std::move(factors)),
         k_(info.shape[1]),
         half_(info.dtype == Dtype::kBF16) {}
 
-  void read(uint64_t offset, std::span<std::byte> out) const override {
-    const uint64_t row_bytes = k_ * (half_ ? sizeof(uint16_t) : sizeof(float));
-    const uint64_t first = offset / row_bytes, end = offset + out.size();
-    std::vector<uint8_t> codes(((end + row_bytes - 1) / row_bytes - first) * k_);
+ private:
+  void read_rows(uint64_t first, std::span<std::byte> out) const override {
+    const uint64_t rows = out.size() / row_bytes();
+    std::vector<uint8_t> codes(rows * k_);
     codes_->read(first * k_, std::as_writable_bytes(std::span(codes)));
     std::vector<float> wide(k_);
-    for (uint64_t at = offset; at < end;) {
-      const uint64_t row = at / row_bytes, begin = at % row_bytes;
-      cpu::widen_e4m3(codes.data() + (row - first) * k_, factors_.data(), static_cast<int64_t>(row),
+    for (uint64_t row = 0; row < rows; ++row) {
+      cpu::widen_e4m3(codes.data() + row * k_, factors_.data(), static_cast<int64_t>(first + row),
                       1, static_cast<int64_t>(k_), wide.data());
       if (half_) narrow(wide);
-      const uint64_t count = std::min(row_bytes - begin, end - at);
-      std::memcpy(out.data() + (at - offset),
-                  reinterpret_cast<const std::byte*>(wide.data()) + begin, count);
-      at += count;
+      std::memcpy(out.data() + row * row_bytes(), wide.data(), row_bytes());
     }
   }
 
- private:
   // In place: a value's new place never lies behind its old one.
   static void narrow(std::vector<float>& wide) {
     auto* halves = reinterpret_cast<std::byte*>(wide.data());
@@ -53,13 +49,13 @@ class BlockScaledReader : public TensorReader {
 
 }  // namespace
 
-BlockScaledTensors::BlockScaledTensors(const std::filesystem::path& directory,
+BlockScaledTensors::BlockScaledTensors(std::shared_ptr<TensorSource> stored,
                                        const std::map<std::string, std::string>& block_scales,
                                        const std::set<std::string>& kept)
-    : stored_(directory), block_scales_(block_scales) {
+    : stored_(std::move(stored)), block_scales_(block_scales) {
   std::set<std::string> factors;
   for (const auto& [weight, scale] : block_scales) factors.insert(scale);
-  for (TensorInfo info : stored_.tensors()) {
+  for (TensorInfo info : stored_->tensors()) {
     if (factors.contains(info.name)) continue;
     if (block_scales.contains(info.name)) {
       info.dtype = kept.contains(info.name) ? Dtype::kBF16 : Dtype::kF32;
@@ -70,10 +66,10 @@ BlockScaledTensors::BlockScaledTensors(const std::filesystem::path& directory,
 
 std::shared_ptr<const TensorReader> BlockScaledTensors::open(const std::string& name) {
   const auto scale = block_scales_.find(name);
-  if (scale == block_scales_.end()) return stored_.open(name);
-  std::vector<float> factors(byte_count(stored_.info(scale->second)) / sizeof(float));
-  stored_.open(scale->second)->read(0, std::as_writable_bytes(std::span(factors)));
-  return std::make_shared<BlockScaledReader>(stored_.open(name), std::move(factors), info(name));
+  if (scale == block_scales_.end()) return stored_->open(name);
+  std::vector<float> factors(byte_count(stored_->info(scale->second)) / sizeof(float));
+  stored_->open(scale->second)->read(0, std::as_writable_bytes(std::span(factors)));
+  return std::make_shared<BlockScaledReader>(stored_->open(name), std::move(factors), info(name));
 }
 
 }  // namespace octet

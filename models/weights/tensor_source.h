@@ -1,15 +1,16 @@
-// Where a streaming conversion reads: tensors by name, their bytes by position.
+// The one way to weights: tensors by name, their bytes by position. A fold is a source over a
+// source, so that it serves conversion (quant/stream/stream_writer.h) and, through TensorWeights
+// (models/weights/weight_sources.h), execution.
 #pragma once
-#include <filesystem>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "core/containers/safetensors.h"
-#include "models/weights/weight_source.h"
+#include "core/containers/tensor_info.h"
 
 namespace octet {
 
@@ -17,8 +18,25 @@ namespace octet {
 class TensorReader {
  public:
   virtual ~TensorReader() = default;
-  /// Fills `out` from byte `offset` on. Readers that compute may insist on whole rows.
+  /// Fills `out` from byte `offset` on.
   virtual void read(uint64_t offset, std::span<std::byte> out) const = 0;
+};
+
+/// A tensor that is computed by whole rows.
+class RowReader : public TensorReader {
+ public:
+  /// Where `out` begins or ends within a row, that row is computed aside.
+  void read(uint64_t offset, std::span<std::byte> out) const final;
+
+ protected:
+  /// row_bytes: of one row (all but the outermost dimension).
+  explicit RowReader(uint64_t row_bytes) : row_bytes_(row_bytes) {}
+  uint64_t row_bytes() const { return row_bytes_; }
+
+ private:
+  /// Fills `out` with whole rows from row `first` on. `out` may have any alignment.
+  virtual void read_rows(uint64_t first, std::span<std::byte> out) const = 0;
+  uint64_t row_bytes_;
 };
 
 /// The tensors of a model, whatever they are stored in.
@@ -29,6 +47,7 @@ class TensorSource {
   const std::vector<TensorInfo>& tensors() const { return tensors_; }
   bool has(const std::string& name) const { return index_.contains(name); }
   const TensorInfo& info(const std::string& name) const;  ///< Error when absent
+  /// Error when absent. The reader may outlive the source unless the source says otherwise.
   virtual std::shared_ptr<const TensorReader> open(const std::string& name) = 0;
 
  protected:
@@ -39,43 +58,7 @@ class TensorSource {
   std::map<std::string, size_t> index_;
 };
 
-/// A checkpoint directory, in file order.
-class CheckpointTensors : public TensorSource {
- public:
-  explicit CheckpointTensors(const std::filesystem::path& directory);
-  std::shared_ptr<const TensorReader> open(const std::string& name) override;
-
- private:
-  Checkpoint checkpoint_;
-  bool forget_;  ///< what was read need not stay in the page cache
-};
-
-/// Any weight source, a whole tensor in memory from open() on. infos: what it holds.
-class LoadedTensors : public TensorSource {
- public:
-  LoadedTensors(std::shared_ptr<WeightSource> source, std::vector<TensorInfo> infos);
-  std::shared_ptr<const TensorReader> open(const std::string& name) override;
-
- private:
-  std::shared_ptr<WeightSource> source_;
-};
-
-/// A checkpoint with F8_E4M3 weights that have a factor a block of 128 x 128 (DeepSeek-V3). Such a
-/// weight comes out as what it stands for: float32, or bfloat16 where it is `kept`. The factors are
-/// no tensors of their own. block_scales: name of the factors by name of the weight.
-class BlockScaledTensors : public TensorSource {
- public:
-  BlockScaledTensors(const std::filesystem::path& directory,
-                     const std::map<std::string, std::string>& block_scales,
-                     const std::set<std::string>& kept);
-  std::shared_ptr<const TensorReader> open(const std::string& name) override;
-
- private:
-  CheckpointTensors stored_;
-  std::map<std::string, std::string> block_scales_;
-};
-
-/// Tensors of a Hugging Face directory as stored, or of a .gguf file as float16.
-std::unique_ptr<TensorSource> open_tensors(const std::filesystem::path& model);
+/// Bytes of one row of a tensor: of all its dimensions but the outermost.
+uint64_t row_bytes(const TensorInfo& info);
 
 }  // namespace octet

@@ -1,4 +1,4 @@
-// The only way to weights. A fold is a source over a source, so it streams.
+// What an Executor reads. Of float models it is an adaptor over their TensorSource.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -1,70 +1,50 @@
 #include "models/weights/weight_sources.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "core/error.h"
 #include "core/random.h"
-#include "models/architectures/families.h"
+#include "models/architectures/registry.h"
 #include "models/torch_dtype.h"
 
 namespace octet {
 namespace {
 
-[[noreturn]] void absent(const std::string& name) {
-  throw Error(fmt::format("no tensor {} in the checkpoint", name),
-              "all tensors that config.json implies",
-              "use the config.json that belongs to these weights");
-}
+constexpr int64_t kPart = int64_t{1} << 20;  // bytes that a thread reads at a time, at least
 
-std::span<std::byte> bytes_of(at::Tensor& tensor) {
-  return {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()};
-}
-
-// Hugging Face's name of a llama-family GGUF tensor, or empty.
-std::string hugging_face_name(const std::string& name) {
-  static const std::map<std::string, std::string> outside = {
-      {"token_embd.weight", "model.embed_tokens.weight"},
-      {"output_norm.weight", "model.norm.weight"},
-      {"output.weight", "lm_head.weight"}};
-  static const std::map<std::string, std::string> inside = {
-      {"attn_norm", "input_layernorm"},    {"ffn_norm", "post_attention_layernorm"},
-      {"attn_q", "self_attn.q_proj"},      {"attn_k", "self_attn.k_proj"},
-      {"attn_v", "self_attn.v_proj"},      {"attn_output", "self_attn.o_proj"},
-      {"attn_q_norm", "self_attn.q_norm"}, {"attn_k_norm", "self_attn.k_norm"},
-      {"ffn_gate", "mlp.gate_proj"},       {"ffn_up", "mlp.up_proj"},
-      {"ffn_down", "mlp.down_proj"}};
-  if (const auto found = outside.find(name); found != outside.end()) return found->second;
-  if (!name.starts_with("blk.")) return "";
-  const size_t number_end = name.find('.', 4), stem_end = name.rfind('.');
-  if (number_end == std::string::npos || stem_end <= number_end) return "";
-  const auto found = inside.find(name.substr(number_end + 1, stem_end - number_end - 1));
-  if (found == inside.end()) return "";
-  return fmt::format("model.layers.{}.{}{}", name.substr(4, number_end - 4), found->second,
-                     name.substr(stem_end));
-}
-
-// GGUF stores rotary pairs side by side ([head, d/2, 2] rows); Hugging Face stores halves ([head,
-// 2, d/2]).
-at::Tensor unpermute(const at::Tensor& weight, int64_t heads) {
-  const int64_t rows = weight.size(0);
-  if (heads <= 0 || rows % (2 * heads) != 0) {
-    throw Error(fmt::format("{} query or key rows for {} heads", rows, heads),
-                "an even number of rows a head", "fetch the file again");
+class MemoryReader : public TensorReader {
+ public:
+  explicit MemoryReader(at::Tensor tensor) : tensor_(std::move(tensor)) {}
+  void read(uint64_t offset, std::span<std::byte> out) const override {
+    std::memcpy(out.data(), static_cast<const std::byte*>(tensor_.const_data_ptr()) + offset,
+                out.size());
   }
-  auto rest = weight.sizes().slice(1).vec();
-  std::vector<int64_t> split = {heads, rows / heads / 2, 2};
-  split.insert(split.end(), rest.begin(), rest.end());
-  return weight.view(split).transpose(1, 2).reshape(weight.sizes()).contiguous();
-}
+
+ private:
+  at::Tensor tensor_;
+};
 
 }  // namespace
 
-at::Tensor read_tensor(const Checkpoint& checkpoint, const std::string& name) {
-  if (!checkpoint.has(name)) absent(name);
-  const TensorInfo& info = checkpoint.info(name);
+at::Tensor read_tensor(TensorSource& source, const std::string& name) {
+  const TensorInfo& info = source.info(name);
   at::Tensor tensor = at::empty(info.shape, at::TensorOptions(torch_dtype(info.dtype, name)));
-  checkpoint.read(name, bytes_of(tensor));
+  const std::span<std::byte> bytes(static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes());
+  const auto row = static_cast<int64_t>(row_bytes(info));
+  if (row == 0) return tensor;
+  const auto reader = source.open(name);
+  at::parallel_for(0, std::ssize(bytes) / row, std::max<int64_t>(1, kPart / row),
+                   [&](int64_t begin, int64_t end) {
+                     reader->read(static_cast<uint64_t>(begin * row),
+                                  bytes.subspan(static_cast<size_t>(begin * row),
+                                                static_cast<size_t>((end - begin) * row)));
+                   });
   return tensor;
 }
 
@@ -81,54 +61,29 @@ void check_finite(const std::string& name, const at::Tensor& tensor) {
       "finite weights", "the checkpoint is damaged: fetch or train it again");
 }
 
-Weight CheckpointSource::get(const std::string& name) {
+TensorWeights::TensorWeights(std::shared_ptr<TensorSource> source) : source_(std::move(source)) {}
+
+Weight TensorWeights::get(const std::string& name) {
   Weight weight;
-  weight.dense = read_tensor(checkpoint_, name);
+  weight.dense = read_tensor(*source_, name);
   check_finite(name, weight.dense);
   return weight;
 }
 
-GgufSource::GgufSource(const std::filesystem::path& file, bool half) : file_(file), half_(half) {
-  const Family* family = find_gguf_family(file_.text("general.architecture"));
-  interleaved_ = family != nullptr && family->gguf_interleaved;
-  for (const auto& [name, tensor] : file_.tensors()) {
-    const std::string known = hugging_face_name(name);
-    if (!known.empty()) {
-      names_[known] = name;
-    } else if (name != "rope_freqs.weight") {  // config_json() reads it
-      unknown_.push_back(name);
-    }
+MemoryTensors::MemoryTensors(std::map<std::string, at::Tensor> tensors)
+    : tensors_(std::move(tensors)) {
+  for (const auto& [name, tensor] : tensors_) {
+    add({name, container_dtype(tensor.scalar_type()), tensor.sizes().vec()});
   }
 }
 
-int64_t GgufSource::rotary_heads(const std::string& name) const {
-  const std::string arch = file_.text("general.architecture");
-  const std::string heads = arch + ".attention.head_count", kv = heads + "_kv";
-  if (name.find("self_attn.q_proj.") != std::string::npos) return file_.integer(heads);
-  if (name.find("self_attn.k_proj.") == std::string::npos) return 0;
-  return file_.integer(file_.has(kv) ? kv : heads);
+std::shared_ptr<const TensorReader> MemoryTensors::open(const std::string& name) {
+  info(name);
+  return std::make_shared<MemoryReader>(tensors_.at(name).contiguous());
 }
 
-Weight GgufSource::get(const std::string& name) {
-  const auto found = names_.find(name);
-  if (found == names_.end()) absent(name);
-  const GgufFile::Tensor& info = file_.tensor(found->second);
-  at::Tensor tensor = at::empty(info.shape, at::kFloat);
-  file_.dequantize(info, {tensor.data_ptr<float>(), static_cast<size_t>(tensor.numel())});
-  const int64_t heads = interleaved_ ? rotary_heads(name) : 0;
-  if (heads != 0) tensor = unpermute(tensor, heads);
-  Weight weight;
-  weight.dense = half_ ? tensor.to(at::kHalf) : tensor;
-  check_finite(name, weight.dense);
-  return weight;
-}
-
-Weight MapSource::get(const std::string& name) {
-  const auto found = tensors_.find(name);
-  if (found == tensors_.end()) absent(name);
-  Weight weight;
-  weight.dense = found->second;
-  return weight;
+std::shared_ptr<WeightSource> memory_weights(std::map<std::string, at::Tensor> tensors) {
+  return std::make_shared<TensorWeights>(std::make_shared<MemoryTensors>(std::move(tensors)));
 }
 
 std::map<std::string, at::Tensor> random_tensors(const Topology& topology, uint64_t seed,

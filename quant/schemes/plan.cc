@@ -3,28 +3,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <set>
+#include <span>
 
 #include "core/error.h"
-#include "models/architectures/families.h"
-#include "models/config.h"
+#include "models/architectures/registry.h"
 #include "models/modules_by_name.h"
 #include "quant/schemes/name_pattern.h"
 
 namespace octet {
 namespace {
 
-using Names = std::set<std::string>;
-
-const Names& allowed_names(const std::string& architecture) {
-  static const Names decoder = {"q_proj",    "k_proj",  "v_proj",   "o_proj",
-                                "gate_proj", "up_proj", "down_proj"};
-  static const Names common(projection_names().begin(), projection_names().end());
-  static const Names marian = {"q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"};
-  static const Names vit = {"query", "key", "value", "dense"};
-  if (architecture == kMarian) return marian;
-  if (architecture == kVit) return vit;
-  return find_family(architecture) != nullptr ? decoder : common;
+std::span<const std::string_view> allowed_names(const std::string& architecture) {
+  const Architecture* row = find_architecture(architecture);
+  return row != nullptr ? row->projections : projection_names();
 }
 
 std::vector<int64_t> fitting_groups(int64_t k) {
@@ -192,7 +183,9 @@ LayerRule parse_layer_rule(const std::string& text) {
 }
 
 bool is_projection(const std::string& architecture, const std::string& module) {
-  return allowed_names(architecture).contains(module.substr(module.rfind('.') + 1));
+  const auto allowed = allowed_names(architecture);
+  const std::string_view last = std::string_view(module).substr(module.rfind('.') + 1);
+  return std::ranges::find(allowed, last) != allowed.end();
 }
 
 std::vector<ModulePlan> plan_modules(const Topology& topology, const PlanRules& rules,

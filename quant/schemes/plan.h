@@ -27,7 +27,8 @@ struct ModulePlan {
   double input_range = 0;  ///< w8a8-static: range of the input tensor
   int64_t n = 0, k = 0;    ///< of the weight
   std::string source;  ///< tensor the weight is read from; not "<module>.weight" for a tied head
-  bool clip_search = false;  ///< weight ranges by least squared error instead of absmax
+  bool clip_search = false;  ///< weight ranges by the least sum of fourth powers of the errors
+                             ///< instead of absmax
   bool quantized() const { return scheme.quantized(); }
 };
 

@@ -7,6 +7,8 @@
 
 namespace octet {
 
+class SourceModel;
+
 struct ConvertOptions : Options {
   std::string model, out;
   std::string to = "safetensors";
@@ -22,8 +24,8 @@ struct ConvertResult {
 };
 
 /// A Hugging Face directory (config.json, model.safetensors, tokenizer.json, tokenizer_config.json)
-/// from a GGUF file or another directory, float tensors cast to --dtype. A value that overflows the
-/// dtype is an Error.
-ConvertResult convert(const ConvertOptions& options, Context& context);
+/// from `model`, a GGUF file or another directory that options.model names, float tensors cast to
+/// --dtype. A value that overflows the dtype is an Error.
+ConvertResult convert(const SourceModel& model, const ConvertOptions& options, Context& context);
 
 }  // namespace octet

@@ -109,7 +109,7 @@ Markup summary_row(const Page& page, const VariantVerdict& judged, size_t i) {
                                                        to_string(change->significance))
                                                 : text(kNone)) +
                      cell("KL, nats", divergence_cell(page, v, i), "num") +
-                     cell("Fine-tuning brought back", recovered_cell(page.report, v)) +
+                     cell("Recovered by fine-tuning", recovered_cell(page.report, v)) +
                      cell("Disk, MB", disk, "num") + cell(label_of(page.report), ms, "num") +
                      cell("Why", prose(judged.why), "why"));
 }
@@ -122,7 +122,7 @@ Markup summary(const Page& page, const Verdict& verdict) {
        {std::pair{std::string("Variant"), ""},
         std::pair{"Change against " + reference + ", 95 % interval", ""},
         std::pair{std::string("Is it real?"), ""}, std::pair{std::string("KL, nats"), "num"},
-        std::pair{std::string("Fine-tuning brought back"), ""},
+        std::pair{std::string("Recovered by fine-tuning"), ""},
         std::pair{std::string("Disk, MB"), "num"}, std::pair{label_of(page.report), "num"},
         std::pair{std::string("Why"), ""}}) {
     head += element("th", {{"scope", "col"}, {"class", kind}}, title);
@@ -172,7 +172,7 @@ Markup losses_part(const Page& page) {
                      : element("ul", {{"class", "losses"}}, items);
   if (!gap_items.html.empty()) out += element("ul", {{"class", "gaps"}}, gap_items);
   if (!tuned.html.empty()) {
-    out += element("h3", "What fine-tuning brought back") + element("ul", tuned);
+    out += element("h3", "What fine-tuning recovered") + element("ul", tuned);
   }
   out += element("p", {{"class", "rule"}},
                  prose("How the verdict is reached: " + verdict(page.report).rule));

@@ -156,7 +156,7 @@ TEST(Store, MergeRefuses) {
   EXPECT_THAT(error_of([&] {
                 merge({shards[0], shards[1], shards[0], shards[2]});
               }),
-              HasSubstr("units that come twice: 0, 3, 6;"));
+              HasSubstr("units that occur twice: 0, 3, 6;"));
   EXPECT_THROW(merge({}), UsageError);
   auto other = shards;
   other[2].provenance = R"({"options":{"seed":2},"model":{"sha256":"ab"}})";

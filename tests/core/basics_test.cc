@@ -87,6 +87,74 @@ struct SampleOptions : Options {
   }
 };
 
+// What a visitor is told, field by field.
+class Recorder : public OptionVisitor {
+ public:
+  void field(const char* name, const char* help, std::string&) override { add(name, help); }
+  void field(const char* name, const char* help, int64_t& value) override {
+    add(name, help);
+    value = 9;
+  }
+  void field(const char* name, const char* help, double&) override { add(name, help); }
+  void field(const char* name, const char* help, bool&) override { add(name, help); }
+  void field(const char* name, const char* help, std::vector<std::string>&) override {
+    add(name, help);
+  }
+  void positional(const char* name, const char* help, std::string&) override { add(name, help); }
+  void positional(const char* name, const char* help, std::vector<std::string>&) override {
+    add(name, help);
+  }
+  void former_name(const char* former, const char* name) override { add(former, name); }
+  std::string told;
+
+ private:
+  void add(const char* name, const char* help) { told += std::string(name) + ": " + help + "; "; }
+};
+
+struct FormerOptions : Options {
+  std::string first, second;
+  void visit(OptionVisitor& visitor) override {
+    visitor.field("first", "one", first);
+    visitor.former_name("eerste", "first");
+    visitor.field("second", "two", second);
+    visitor.former_name("tweede", "second");
+  }
+};
+
+TEST(OptionsChosen, InTheGivenOrderUnderTheGivenNames) {
+  SampleOptions options;
+  Recorder recorder;
+  visit_chosen(
+      options,
+      {{"seed", "start"}, {"model"}, {"scale", "", "of it: {}, in mm"}, {"fast", "", "no"}},
+      recorder);
+  EXPECT_EQ(recorder.told,
+            "start: the seed; model: the model; scale: of it: the scale, in mm; fast: no; ");
+  EXPECT_EQ(options.seed, 9) << "the field itself is handed on";
+  EXPECT_THROW(visit_chosen(options, {{"speed"}}, recorder), std::logic_error);
+}
+
+TEST(OptionsChosen, FormerNamesGoWithTheirFieldUnlessItIsRenamed) {
+  FormerOptions options;
+  Recorder recorder;
+  visit_chosen(options, {{"first"}, {"second", "other"}}, recorder);
+  EXPECT_EQ(recorder.told, "first: one; eerste: first; other: two; ");
+}
+
+TEST(OptionsArguments, WhatDiffersFromTheDefaults) {
+  SampleOptions defaults, options;
+  defaults.fast = false, defaults.tasks.clear();
+  options.method = "it's", options.scale = 0.1, options.tasks = {"-a", ""};
+  options.model = "m n";
+  const auto arguments = to_arguments(options, defaults);
+  EXPECT_EQ(shell_line(arguments),
+            R"('m n' --method 'it'\''s' --scale 0.1 --fast --tasks=-a --tasks '')");
+  options.model = "-m";
+  EXPECT_EQ(to_arguments(options, defaults).back(), "-m");
+  EXPECT_EQ(to_arguments(options, defaults)[to_arguments(options, defaults).size() - 2], "--");
+  EXPECT_EQ(shell_line({"a-B_1./:=,+@%", "", "$x", "a b"}), "a-B_1./:=,+@% '' '$x' 'a b'");
+}
+
 TEST(OptionsJson, EveryFieldWithItsType) {
   EXPECT_EQ(
       to_json(SampleOptions()).dump(),

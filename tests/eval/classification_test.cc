@@ -76,8 +76,7 @@ LoadedModel toy(const ModelConfig& config, uint64_t seed) {
   loaded.model = make_model(config);
   loaded.counters = std::make_shared<RunCounters>();
   loaded.executor = std::make_unique<Executor>(
-      loaded.model->topology(),
-      std::make_shared<MapSource>(random_tensors(loaded.model->topology(), seed, 0.3)),
+      loaded.model->topology(), memory_weights(random_tensors(loaded.model->topology(), seed, 0.3)),
       float_factory(at::kFloat, at::kCPU));
   loaded.executor->load_all();
   return loaded;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core/log.h"
+#include "models/data/samples.h"
+#include "quant/load_model.h"
 #include "tests/models/toys.h"
 
 namespace octet {
@@ -46,7 +48,7 @@ LoadedModel toy(LinearFactory factory) {
   loaded.model = make_model(loaded.config);
   const Topology& topology = loaded.model->topology();
   loaded.executor = std::make_unique<Executor>(
-      topology, std::make_shared<MapSource>(random_tensors(topology, 1, 0.2)), std::move(factory));
+      topology, memory_weights(random_tensors(topology, 1, 0.2)), std::move(factory));
   loaded.executor->load_all();
   return loaded;
 }

@@ -53,7 +53,7 @@ LoadedModel loaded(std::unique_ptr<Model> model, ModelConfig config, uint64_t se
   LoadedModel out;
   out.config = std::move(config);
   out.scheme = "float32";
-  const auto source = std::make_shared<MapSource>(random_tensors(model->topology(), seed, 0.3));
+  const auto source = memory_weights(random_tensors(model->topology(), seed, 0.3));
   out.executor =
       std::make_unique<Executor>(model->topology(), source, float_factory(at::kFloat, at::kCPU));
   out.executor->load_all();
@@ -64,7 +64,7 @@ LoadedModel loaded(std::unique_ptr<Model> model, ModelConfig config, uint64_t se
 
 LoadedModel translator(uint64_t seed) {
   ModelConfig config;
-  config.architecture = kMarian;
+  config.architecture = "MarianMTModel";
   return loaded(std::make_unique<ToyEncoderDecoder>(), config, seed);
 }
 

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +13,8 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "kernels/cpu/statistics/divergence.h"
+#include "tests/cpu_time.h"
+#include "tests/kernels/levels.h"
 
 namespace octet {
 namespace {
@@ -103,18 +104,18 @@ TEST(Score, LogitsFarFromZeroAndFarApart) {
   }
 }
 
-TEST(Score, EveryLevelOfThisCpuAgrees) {
+class ScoreLevel : public cpu::LevelTest {};
+INSTANTIATE_TEST_SUITE_P(Every, ScoreLevel, cpu::every_level(), cpu::level_name);
+
+TEST_P(ScoreLevel, AgreesWithDoubles) {
   const at::Tensor reference = make_logits(1, 3001, 5);
   const at::Tensor logits = reference + make_logits(1, 3001, 6, 0.2F);
   const Naive want = naive(logits, reference, 0, 17);
-  for (auto level : {cpu::Level::kPortable, cpu::Level::kAvx2, cpu::Level::kVnni}) {
-    if (level > cpu::best_level()) continue;
-    const auto row = cpu::score_row(logits.const_data_ptr<float>(),
-                                    reference.const_data_ptr<float>(), 3001, 17, level);
-    EXPECT_NEAR(row.nll, want.nll, 1e-6) << cpu::name(level);
-    EXPECT_NEAR(row.ref_nll, want.ref_nll, 1e-6) << cpu::name(level);
-    EXPECT_NEAR(row.kl, want.kl, 5e-7) << cpu::name(level);
-  }
+  const auto row = cpu::score_row(logits.const_data_ptr<float>(), reference.const_data_ptr<float>(),
+                                  3001, 17, GetParam());
+  EXPECT_NEAR(row.nll, want.nll, 1e-6);
+  EXPECT_NEAR(row.ref_nll, want.ref_nll, 1e-6);
+  EXPECT_NEAR(row.kl, want.kl, 5e-7);
 }
 
 TEST(Score, DivergenceOfNearlyEqualModelsIsNeverBelowZeroByMore) {
@@ -157,17 +158,6 @@ TEST(Score, ThreadCountChangesNothing) {
   EXPECT_EQ(one.nll, two.nll);
 }
 
-TEST(Score, WindowShiftsByOne) {
-  const at::Tensor logits = make_logits(5, 40, 13);
-  const std::vector<int64_t> ids = {3, 9, 27, 1, 30};
-  const auto window = score_window(logits, ids);
-  const auto want = score_positions(logits.narrow(0, 0, 4), std::vector<int64_t>{9, 27, 1, 30});
-  EXPECT_EQ(window.nll, want.nll);
-  ASSERT_EQ(window.nll.size(), 4U);
-  EXPECT_TRUE(window.kl.empty());
-  EXPECT_TRUE(window.same_top1.empty());
-}
-
 TEST(Score, TiesGoToTheFirstMaximum) {
   at::Tensor logits = at::zeros({1, 1200}), reference = at::zeros({1, 1200});
   logits[0][1100] = reference[0][1100] = 2.0F;
@@ -208,25 +198,27 @@ TEST(Score, WrongShapesAndIdsAreRefused) {
   EXPECT_THROW(score_positions(logits, std::vector<int64_t>{0, 50, 1}), Error);
   EXPECT_THROW(score_positions(logits, std::vector<int64_t>{0, -1, 1}), Error);
   EXPECT_THROW(score_positions(at::Tensor(), make_targets(3, 50)), Error);
-  EXPECT_THROW(score_window(logits, make_targets(2, 50)), Error);
-  EXPECT_THROW(score_window(make_logits(1, 50, 1), make_targets(1, 50)), Error);
 }
 
-// A window of SmolLM2's size; the budget of 0.15 s on 2 threads is doubled for a busy machine.
-TEST(ScoreSlow, WindowOfRealSize) {
-  const at::Tensor reference = at::randn({1023, 49152}), logits = reference + 0.1;
-  const auto targets = make_targets(1023, 49152);
-  double best = 1e9;
-  for (int i = 0; i < 5; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    score_positions(logits, targets, reference);
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  std::printf("score_positions [1023, 49152] against a reference: %.3f s, %d threads\n", best,
-              at::get_num_threads());
-  // 0.13 s on two quiet cores; a scalar loop takes ten times that. Busy machines get room.
-  EXPECT_LT(best, 3.0);
+// Rows of SmolLM2's vocabulary, by the level that scoring chooses and by plain loops.
+TEST(Score, IsNotScoredByPlainLoops) {
+  if (cpu::best_level() == cpu::Level::kPortable) GTEST_SKIP() << "this CPU has plain loops alone";
+  const int64_t rows = 64, vocabulary = 49152;
+  const at::Tensor reference = at::randn({rows, vocabulary}), logits = reference + 0.1;
+  const auto targets = make_targets(rows, vocabulary);
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);  // those that wait for work would count, too
+  const double chosen = test::cpu_seconds([&] { score_positions(logits, targets, reference); });
+  const double plain = test::cpu_seconds([&] {
+    for (int64_t i = 0; i < rows; ++i) {
+      cpu::score_row(logits[i].const_data_ptr<float>(), reference[i].const_data_ptr<float>(),
+                     vocabulary, targets[static_cast<size_t>(i)], cpu::Level::kPortable);
+    }
+  });
+  at::set_num_threads(threads);
+  std::printf("score [64, 49152] against a reference: %.4f CPU s, by plain loops %.4f\n", chosen,
+              plain);
+  EXPECT_LT(chosen, plain / 2);
 }
 
 }  // namespace

@@ -94,17 +94,25 @@ std::string row(const json& system) {
   return row(number("score"), number("mean"), number("ci"), number("p_value"));
 }
 
-std::string row(const ResampledScore& system, double p = 1) {
-  return row(system.score, system.mean, system.half_width, p);
+// What sacreBLEU prints behind +-, in the type that it computes resamples of the metric in.
+template <class Score>
+double half_width(const ResampledScore& system) {
+  return (static_cast<Score>(system.high) - static_cast<Score>(system.low)) / 2;
 }
 
+template <class Score>
+std::string row(const ResampledScore& system, double p = 1) {
+  return row(system.score, system.mean, half_width<Score>(system), p);
+}
+
+template <class Score>
 void expect_rows(const PairedScores& ours, json theirs, bool equal) {
-  EXPECT_EQ(row(ours.baseline), row(theirs["baseline"]));
+  EXPECT_EQ(row<Score>(ours.baseline), row(theirs["baseline"]));
   // A system beside itself: p is sacreBLEU's least, and 1 here.
   if (equal) theirs["system"]["p_value"] = 1;
-  EXPECT_EQ(row(ours.system, ours.p_value), row(theirs["system"]));
+  EXPECT_EQ(row<Score>(ours.system, ours.p_value), row(theirs["system"]));
   // In the same arithmetic: numpy computes chrF2 of resamples in float32.
-  EXPECT_NEAR(ours.system.half_width, theirs["system"]["ci"].get<double>(), 1e-9);
+  EXPECT_NEAR(half_width<Score>(ours.system), theirs["system"]["ci"].get<double>(), 1e-9);
 }
 
 TEST(BootstrapOracle, PairedWithSacreBleu) {
@@ -122,8 +130,8 @@ TEST(BootstrapOracle, PairedWithSacreBleu) {
       }
     }
     const bool equal = test["system"] == test["baseline"];
-    expect_rows(compare_bleu(bleu[0], bleu[1]), test["results"]["BLEU"], equal);
-    expect_rows(compare_chrf(chrf[0], chrf[1]), test["results"]["chrF2"], equal);
+    expect_rows<double>(compare_bleu(bleu[0], bleu[1]), test["results"]["BLEU"], equal);
+    expect_rows<float>(compare_chrf(chrf[0], chrf[1]), test["results"]["chrF2"], equal);
     EXPECT_EQ(bleu_signature(1, false, 1000), test["results"]["BLEU"]["signature"]);
     EXPECT_EQ(chrf_signature(1, 1000), test["results"]["chrF2"]["signature"]);
   }

@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "eval/translation_scores.h"
 #include "models/decoding/translation.h"
+#include "models/source_model.h"
 #include "tests/models/marian_toys.h"
 
 namespace octet::test {
@@ -22,6 +23,7 @@ struct Scene {
   Log log{true};
   StopToken stop;
   Context context{log, stop, "cpu", 0};
+  SourceModel source{folder / "toy"};
   LoadedModel reference, coarse;
 
   Scene() {
@@ -30,13 +32,13 @@ struct Scene {
     const std::vector<std::string> lines = {"a man is here",       "the dog",
                                             "a woman in a park",   "so",
                                             "two men and the dog", "he is in the street"};
-    std::ofstream source(folder / "a"), target(folder / "b");
+    std::ofstream sources(folder / "a"), target(folder / "b");
     for (size_t i = 0; i < lines.size(); ++i) {
-      source << lines[i] << "\n";
+      sources << lines[i] << "\n";
       target << lines[lines.size() - 1 - i] << "\n";
     }
-    reference = load_model(folder / "toy");
-    coarse = load_model(folder / "toy");
+    reference = load_model(source);
+    coarse = load_model(source);
     const at::NoGradGuard no_gradients;
     for (Parameter& p : coarse.executor->parameters()) {
       if (p.kind == Parameter::Kind::kWeight) p.leaf.copy_(at::round(p.leaf * 4) / 4);
@@ -48,11 +50,11 @@ struct Scene {
     return "parallel:" + (folder / "a").string() + "," + (folder / "b").string();
   }
   TranslationData open(int64_t count = 0) {
-    return open_translation_data(toy(), data(), count, context);
+    return open_translation_data(source, data(), count, context);
   }
   std::vector<std::string> translate(LoadedModel& model, const TranslationData& data,
                                      int64_t beams) {
-    Translator translator(*model.model, *model.executor, model.config, toy());
+    Translator translator(*model.model, *model.executor, source);
     translator.generation().beams = beams;
     std::vector<std::string> sources;
     for (const SentencePair& pair : data.pairs) sources.push_back(pair.source);
@@ -117,7 +119,7 @@ TEST(TranslationOracle, Refuses) {
         evaluate_translations({&scene.coarse}, nullptr, data, {beams, 32, 0}, scene.context),
         UsageError);
   }
-  EXPECT_THROW(open_translation_data(scene.toy(), "", 0, scene.context), UsageError);
+  EXPECT_THROW(open_translation_data(scene.source, "", 0, scene.context), UsageError);
 }
 
 TEST(TranslationOracle, AsTheCommandDoesIt) {
@@ -126,7 +128,7 @@ TEST(TranslationOracle, AsTheCommandDoesIt) {
   options.model = options.reference = scene.toy();
   options.data = scene.data();
   options.beam = 2, options.windows = 5;
-  const TranslationEvaluation result = evaluate_translation(options, scene.context);
+  const TranslationEvaluation result = evaluate_translation(scene.source, options, scene.context);
   EXPECT_EQ(result.outputs.size(), 5U);
   EXPECT_EQ(result.scores.scores[0].changed, 0);
   EXPECT_EQ(result.scores.scores[0].p_value, 1);

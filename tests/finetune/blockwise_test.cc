@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/evaluate.h"
+#include "models/source_model.h"
 #include "tests/environment.h"
 #include "tests/finetune/scene.h"
 
@@ -33,8 +34,8 @@ TEST(Blockwise, LowersErrorsAndDivergence) {
   EvalOptions eval;
   eval.model = result.directory, eval.reference = scene.toy(), eval.data = scene.valid();
   eval.length = 48, eval.windows = 24;
-  EXPECT_NEAR(evaluate(eval, scene.context).scores.kl_mean, result.training.eval[1].kl,
-              0.02 * result.training.eval[0].kl);
+  EXPECT_NEAR(evaluate(SourceModel(eval.model), eval, scene.context).scores.kl_mean,
+              result.training.eval[1].kl, 0.02 * result.training.eval[0].kl);
   const nlohmann::json curve = read_json(result.directory + "/octet-finetune.json");
   EXPECT_EQ(curve["blocks"].size(), 2U);
   EXPECT_FALSE(std::filesystem::exists(result.directory + "/" + kTrainFolder));
@@ -43,10 +44,10 @@ TEST(Blockwise, LowersErrorsAndDivergence) {
 TEST(Blockwise, TunesNothingWhereNothingIsToBeWon) {
   Scene scene;
   FinetuneOptions options = scene.options("w8a8-dynamic", "out");
-  options.blockwise = true, options.enough = 10;
+  options.blockwise = true, options.min_kl = 10;
   const FinetuneResult result = scene.run(options);
   EXPECT_TRUE(result.blocks.empty());
-  EXPECT_NE(result.verdict.find("nothing to be won"), std::string::npos) << result.verdict;
+  EXPECT_NE(result.verdict.find("no training needed"), std::string::npos) << result.verdict;
   options.quantize.out += "-all", options.tune = "all";
   EXPECT_THROW(scene.run(options), UsageError);
 }
@@ -55,7 +56,7 @@ std::string command(const Scene& scene, const std::string& out) {
   return "finetune " + scene.toy() + " --scheme w8a8-static --calib " + scene.calib() +
          " --data self:40 --eval-data " + scene.valid() +
          " --length 48 --batch 4 --eval-samples 8 --steps 24 --warmup 4 --lr 1e-3 --eval-every 6 "
-         "--enough 0 --blockwise --deterministic --out " +
+         "--min-kl 0 --blockwise --deterministic --out " +
          out;
 }
 

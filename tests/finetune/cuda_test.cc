@@ -1,6 +1,7 @@
 // Fine-tuning on a GPU: the scores it starts with are the CPU's, and they get better.
 #include <gtest/gtest.h>
 
+#include "models/source_model.h"
 #include "tests/device.h"
 #include "tests/finetune/scene.h"
 
@@ -29,7 +30,7 @@ TEST_P(FinetuneGpu, StartsWhereTheCpuDoesAndLearns) {
   options = scene.options(GetParam().scheme, "gpu");
   options.trainer.precision = GetParam().precision;
   Context gpu{scene.log, scene.stop, "cuda", 0};
-  const FinetuneResult result = finetune(options, {}, gpu);
+  const FinetuneResult result = finetune(SourceModel(options.quantize.model), options, {}, gpu);
   const double start = result.training.eval[0].kl;
   // Products in bfloat16 add a divergence of their own on both sides.
   const bool narrow = options.trainer.precision == "bfloat16";

@@ -7,13 +7,16 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <thread>
 
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/evaluate.h"
 #include "eval/score.h"
-#include "models/open.h"
+#include "finetune/trainer.h"
+#include "models/run/model.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/linears/fake_quant.h"
 #include "quant/quantize_job.h"
@@ -40,7 +43,7 @@ TEST_P(FinetuneSchemes, LowersTheDivergenceAndDeploysWhatItSaw) {
   EvalOptions eval;
   eval.model = result.directory, eval.reference = scene.toy(), eval.data = scene.valid();
   eval.length = 48, eval.windows = 24;
-  const Evaluation deployed = evaluate(eval, scene.context);
+  const Evaluation deployed = evaluate(SourceModel(eval.model), eval, scene.context);
   EXPECT_EQ(deployed.scheme, GetParam());
   EXPECT_NEAR(deployed.scores.kl_mean, best.kl, 0.01 * best.kl);
   const nlohmann::json curve = read_json(result.directory + "/octet-finetune.json");
@@ -75,10 +78,11 @@ at::Tensor stepwise_logits(LoadedModel& loaded, const std::vector<int64_t>& ids)
 TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
   Scene scene;
   QuantizeOptions options = scene.options(GetParam(), "plain").quantize;
-  quantize(options, scene.context);
-  const QuantizeJob job = make_job(options);
-  const auto model = make_model(open_config(scene.toy()));
-  const auto source = open_weights(scene.toy());
+  quantize(SourceModel(options.model), options, scene.context);
+  const QuantizeJob job = make_job(SourceModel(options.model), options, scene.log);
+  const SourceModel toy(scene.toy());
+  const auto model = make_model(toy.config());
+  const auto source = toy.weights();
   Executor student(model->topology(), source, fake_quant_factory(job.plan, {}));
   Executor teacher(model->topology(), source, float_factory(at::kFloat, at::kCPU));
   student.load_all(), teacher.load_all();
@@ -86,7 +90,7 @@ TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
   for (Parameter& p : student.parameters()) p.leaf.requires_grad_(true);
   LoadedModel deployed = load_model(options.out);
   double scheme = 0, difference = 0;
-  const TokenWindows windows = open_windows(scene.toy(), scene.valid(), 48);
+  const TokenWindows windows = open_windows(toy, scene.valid(), 48);
   for (int64_t i = 0; i < 24; ++i) {
     Batch batch;
     const auto ids = windows.window(i);
@@ -95,10 +99,18 @@ TEST_P(FinetuneSchemes, TheForwardOfTrainingIsTheDeployedModels) {
     ASSERT_TRUE(seen.requires_grad());
     const at::NoGradGuard no_gradients;
     const at::Tensor there = stepwise_logits(deployed, ids);
-    for (const float kl : score_window(there, ids, seen).kl) difference += kl;
-    for (const float kl : score_window(there, ids, forward(*model, teacher, batch)[0]).kl) {
-      scheme += kl;
-    }
+    const auto divergence = [&](const at::Tensor& reference) {
+      const auto scored = static_cast<int64_t>(ids.size()) - 1;
+      double sum = 0;
+      for (const float kl : score_positions(there.narrow(0, 0, scored), std::span(ids).subspan(1),
+                                            reference.narrow(0, 0, scored))
+                                .kl) {
+        sum += kl;
+      }
+      return sum;
+    };
+    difference += divergence(seen);
+    scheme += divergence(forward(*model, teacher, batch)[0]);
   }
   EXPECT_LT(difference, 0.01 * scheme);
 }
@@ -111,7 +123,7 @@ TEST(Finetune, WithoutStepsItWritesWhatQuantizeWrites) {
     const std::string tuned = scene.run(options).directory;
     QuantizeOptions plain = options.quantize;
     plain.out = scene.folder / (std::string("plain-") + scheme);
-    quantize(plain, scene.context);
+    quantize(SourceModel(plain.model), plain, scene.context);
     for (const char* file : {"model.safetensors", "config.json", "tokenizer.json"}) {
       EXPECT_EQ(testing::get(tuned + "/" + file), testing::get(plain.out + "/" + file)) << file;
     }
@@ -121,10 +133,10 @@ TEST(Finetune, WithoutStepsItWritesWhatQuantizeWrites) {
 TEST(Finetune, SaysThatNothingIsToBeWon) {
   Scene scene;
   FinetuneOptions options = scene.options("w8a16", "out");
-  options.enough = 10;
+  options.min_kl = 10;
   const FinetuneResult result = scene.run(options);
   EXPECT_EQ(result.training.steps, 0);
-  EXPECT_NE(result.verdict.find("nothing to be won"), std::string::npos);
+  EXPECT_NE(result.verdict.find("no training needed"), std::string::npos);
   EXPECT_TRUE(std::filesystem::exists(result.directory + "/model.safetensors"));
 }
 
@@ -150,7 +162,7 @@ TEST(Finetune, TunesEverythingWhenToldTo) {
   eval.model = result.directory, eval.reference = scene.toy(), eval.data = scene.valid();
   eval.length = 48, eval.windows = 24;
   // Tables and norms are rounded to float16 on the way out.
-  EXPECT_NEAR(evaluate(eval, scene.context).scores.kl_mean,
+  EXPECT_NEAR(evaluate(SourceModel(eval.model), eval, scene.context).scores.kl_mean,
               result.training.eval[result.training.best].kl, 0.02 * result.training.eval[0].kl);
 }
 
@@ -185,7 +197,7 @@ std::string command(const Scene& scene, const std::string& out) {
   return "finetune " + scene.toy() + " --scheme w8a8-static --calib " + scene.calib() + " --data " +
          scene.train() + " --eval-data " + scene.valid() +
          " --length 48 --batch 4 --eval-samples 8 --steps 24 --warmup 4 --lr 1e-3 --eval-every 6 "
-         "--save-every 1 --enough 0 --accumulate 2 --ema 0.9 --deterministic --out " +
+         "--save-every 1 --min-kl 0 --accumulate 2 --ema 0.9 --deterministic --out " +
          out;
 }
 

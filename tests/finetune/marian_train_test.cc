@@ -8,6 +8,8 @@
 #include "core/random.h"
 #include "finetune/finetune.h"
 #include "finetune/train_model.h"
+#include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "tests/core/support.h"
 #include "tests/models/marian_toys.h"
@@ -50,7 +52,7 @@ struct Trained {
     options.trainer.lr = 1e-2, options.trainer.schedule = "inverse-sqrt";
     options.trainer.beta2 = 0.98, options.trainer.weight_decay = 0;
     options.trainer.label_smoothing = 0.1, options.trainer.ema = 0.98;
-    result = train_model(options, {}, context);
+    result = train_model(SourceModel(options.model), options, {}, context);
   }
   std::string pairs(const std::string& name) const {
     return "parallel:" + (folder / (name + ".en")).string() + "," +
@@ -80,7 +82,7 @@ TEST(TrainMarianOracle, LearnsToTranslateAndCarriesEverything) {
               testing::get((t.folder / "config" / file).string()))
         << file;
   }
-  const Checkpoint written(t.folder / "model");
+  CheckpointTensors written(t.folder / "model");
   EXPECT_EQ(written.info("model.shared.weight").dtype, Dtype::kF16);
   EXPECT_EQ(read_tensor(written, "final_logits_bias").abs().sum().item<float>(), 0);
   EXPECT_EQ(written.info("final_logits_bias").shape[0], 1);
@@ -104,12 +106,13 @@ TEST_P(FinetuneMarianOracle, LowersTheDivergence) {
     ASSERT_EQ(made.code, 0) << made.text;
   }
   options.data = t.pairs("train"), options.eval_data = t.pairs("valid");
-  options.batch_tokens = 512, options.eval_samples = 0, options.enough = 0;
+  options.batch_tokens = 512, options.eval_samples = 0, options.min_kl = 0;
   options.trainer.steps = 240, options.trainer.warmup = 10, options.trainer.eval_every = 80;
   options.trainer.lr = scheme == "w8a8-static" ? 3e-5 : 2e-3;
   if (scheme == "w8a8-static") options.trainer.scale_lr = 1e-3;
   options.learn_scales = true;
-  const FinetuneResult result = finetune(options, {}, t.context);
+  const FinetuneResult result =
+      finetune(SourceModel(options.quantize.model), options, {}, t.context);
   const TrainResult& training = result.training;
   const double share = scheme == "w8a8-static" ? 0.85 : 0.5;
   EXPECT_LT(training.eval[training.best].kl, share * training.eval[0].kl) << result.verdict;
@@ -131,7 +134,7 @@ TEST(FinetuneMarianOracle, TextOfItsOwnIsForLanguageModels) {
   options.quantize.model = t.folder / "model", options.quantize.scheme = "w8a16";
   options.quantize.out = t.folder / "own";
   options.data = "self:10", options.eval_data = t.pairs("valid");
-  EXPECT_THROW(finetune(options, {}, t.context), UsageError);
+  EXPECT_THROW(finetune(SourceModel(options.quantize.model), options, {}, t.context), UsageError);
 }
 
 }  // namespace

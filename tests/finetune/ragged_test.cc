@@ -16,7 +16,7 @@ namespace {
 
 ModelConfig config() {
   ModelConfig c;
-  c.architecture = kMarian, c.activation = "relu";
+  c.architecture = "MarianMTModel", c.activation = "relu";
   c.hidden = 16, c.intermediate = 24, c.layers = 2, c.encoder_layers = 1;
   c.heads = c.kv_heads = 2, c.head_dim = 8;
   c.vocab = 30, c.max_positions = 32, c.norm_eps = 1e-5, c.scale_embedding = true, c.tied = true;
@@ -162,7 +162,7 @@ TEST(Trainer, JudgesAndKeepsTheRunningMean) {
 }
 
 TEST(InitialWeights, SuitTranslation) {
-  const Topology topology = marian_topology(config());
+  const Topology topology = Marian(config()).topology();
   const auto source = initial_weights(topology, config(), 3, 0);
   const at::Tensor table = source->get("model.shared.weight").dense;
   EXPECT_EQ(table[29].abs().sum().item<float>(), 0) << "padding";

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "finetune/finetune.h"
+#include "models/source_model.h"
 #include "tests/core/support.h"
 #include "tests/tools/support.h"
 #include "tests/tools/toy_directory.h"
@@ -34,10 +35,12 @@ struct Scene {
     o.length = 48, o.batch = 4, o.eval_samples = 24;
     o.trainer.steps = 40, o.trainer.warmup = 4, o.trainer.eval_every = 20;
     o.trainer.lr = scheme.starts_with("w4") ? 1e-3 : 1e-4;
-    o.enough = 0;
+    o.min_kl = 0;
     return o;
   }
-  FinetuneResult run(const FinetuneOptions& options) { return finetune(options, {}, context); }
+  FinetuneResult run(const FinetuneOptions& options) {
+    return finetune(SourceModel(options.quantize.model), options, {}, context);
+  }
   testing::TempDir folder;
   Log log{true};
   StopToken stop;

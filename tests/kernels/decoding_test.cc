@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "kernels/cpu/rows/quantize.h"
+#include "tests/kernels/levels.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {
@@ -24,19 +25,8 @@ std::vector<float> normals(int64_t count, uint64_t seed) {
   return x;
 }
 
-class Decoding : public testing::TestWithParam<Level> {
- protected:
-  void SetUp() override {
-    if (GetParam() > best_level()) GTEST_SKIP() << "not on this CPU";
-  }
-};
-INSTANTIATE_TEST_SUITE_P(Every, Decoding,
-                         testing::Values(Level::kPortable, Level::kAvx2, Level::kVnni),
-                         [](const auto& info) {
-                           return std::string(info.param == Level::kPortable ? "Portable"
-                                              : info.param == Level::kAvx2   ? "Avx2"
-                                                                             : "Vnni");
-                         });
+class Decoding : public LevelTest {};
+INSTANTIATE_TEST_SUITE_P(Every, Decoding, every_level(), level_name);
 
 struct Attention {
   int64_t rows = 6, queries, heads = 3, dim, slots = 40, columns = 20;

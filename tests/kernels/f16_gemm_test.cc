@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/cpu/gemm/dots.h"
+#include "tests/kernels/levels.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {
@@ -79,32 +80,29 @@ TEST(F16Gemm, BitsOfARowDependOnNeitherRowsNorThreads) {
   omp_set_num_threads(threads);
 }
 
+class F16GemmLevel : public LevelTest {};
+INSTANTIATE_TEST_SUITE_P(Every, F16GemmLevel, every_level(), level_name);
+
 // A dot product with 1 is the widened weight itself; infinities and NaNs are left out, because the
 // last lanes of a vector would multiply them with 0.
-TEST(F16Gemm, EveryFiniteHalfWidensExactlyOnEveryLevel) {
+TEST_P(F16GemmLevel, EveryFiniteHalfWidensExactly) {
   const float one = 1;
-  for (Level level : {Level::kPortable, Level::kAvx2, Level::kVnni}) {
-    if (level > best_level()) continue;
-    for (int i = 0; i < 65536; ++i) {
-      const auto half = static_cast<uint16_t>(i);
-      const float expected = reference::from_half(half);
-      if (!std::isfinite(expected)) continue;
-      float wide = 0;
-      best_dots(level)(&half, 1, &one, 1, 1, &wide);
-      ASSERT_EQ(wide, expected) << i;
-    }
+  for (int i = 0; i < 65536; ++i) {
+    const auto half = static_cast<uint16_t>(i);
+    const float expected = reference::from_half(half);
+    if (!std::isfinite(expected)) continue;
+    float wide = 0;
+    best_dots(GetParam())(&half, 1, &one, 1, 1, &wide);
+    ASSERT_EQ(wide, expected) << i;
   }
 }
 
-TEST(F16Gemm, LevelsAgreeWithinRounding) {
+TEST_P(F16GemmLevel, AgreesWithThePlainLoopsWithinRounding) {
   const Case c(5, 4, 333);
   std::vector<float> base(5 * kDotColumns), other(5 * kDotColumns);
   dots_portable()(c.half.data(), 4, c.x.data(), 5, c.k, base.data());
-  for (Level level : {Level::kAvx2, Level::kVnni}) {
-    if (level > best_level()) continue;
-    best_dots(level)(c.half.data(), 4, c.x.data(), 5, c.k, other.data());
-    for (size_t i = 0; i < base.size(); ++i) EXPECT_NEAR(base[i], other[i], 333 * 70 * 1e-6);
-  }
+  best_dots(GetParam())(c.half.data(), 4, c.x.data(), 5, c.k, other.data());
+  for (size_t i = 0; i < base.size(); ++i) EXPECT_NEAR(base[i], other[i], 333 * 70 * 1e-6);
 }
 
 }  // namespace

@@ -5,18 +5,11 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "tests/kernels/levels.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {
 namespace {
-
-std::vector<Level> levels_here() {
-  std::vector<Level> levels;
-  for (Level level : {Level::kPortable, Level::kAvx2, Level::kVnni}) {
-    if (level <= best_level()) levels.push_back(level);
-  }
-  return levels;
-}
 
 struct Case {
   Case(int64_t m, int64_t n, int64_t k, uint64_t seed) : m(m), n(n), k(k) {
@@ -61,19 +54,21 @@ struct Case {
   std::vector<float> row_scale, col_scale, bias;
 };
 
-void check(const Case& c, bool per_row, bool with_bias) {
-  const std::vector<float> expected = c.expected(per_row, with_bias);
-  for (Level level : levels_here()) {
-    const std::vector<float> actual = c.actual(level, per_row, with_bias);
+class Int8GemmLevel : public LevelTest {
+ protected:
+  static void check(const Case& c, bool per_row, bool with_bias) {
+    const std::vector<float> expected = c.expected(per_row, with_bias);
+    const std::vector<float> actual = c.actual(GetParam(), per_row, with_bias);
     ASSERT_EQ(expected.size(), actual.size());
-    if (expected.empty()) continue;
+    if (expected.empty()) return;
     ASSERT_EQ(0, std::memcmp(expected.data(), actual.data(), actual.size() * sizeof(float)))
-        << name(level) << " m " << c.m << " n " << c.n << " k " << c.k;
+        << "m " << c.m << " n " << c.n << " k " << c.k;
   }
-}
+};
+INSTANTIATE_TEST_SUITE_P(Every, Int8GemmLevel, every_level(), level_name);
 
 // Whole tiles along k and row counts around whole blocks: the path for AMX where the CPU has it.
-TEST(Int8Gemm, MatchesReferenceOnTileShapes) {
+TEST_P(Int8GemmLevel, MatchesReferenceOnTileShapes) {
   for (int64_t m : {31, 32, 33, 63, 64, 255, 256, 257, 287, 288, 289, 512, 530}) {
     check(Case(m, 70, 64, m), m % 2, m % 3 == 0);
     check(Case(m, 33, 192, m), m % 3 == 0, m % 2);
@@ -83,7 +78,7 @@ TEST(Int8Gemm, MatchesReferenceOnTileShapes) {
   check(Case(33, 40, 1536, 1), false, true);
 }
 
-TEST(Int8Gemm, MatchesReferenceOnEverySmallShape) {
+TEST_P(Int8GemmLevel, MatchesReferenceOnEverySmallShape) {
   for (int64_t n = 1; n <= 70; n += n < 36 ? 1 : 5) {
     for (int64_t k = 1; k <= 70; k += k < 12 ? 1 : 7) {
       const int64_t m = (n * 7 + k) % 10;
@@ -92,7 +87,7 @@ TEST(Int8Gemm, MatchesReferenceOnEverySmallShape) {
   }
 }
 
-TEST(Int8Gemm, MatchesReferenceOnModelShapes) {
+TEST_P(Int8GemmLevel, MatchesReferenceOnModelShapes) {
   for (int64_t m : {1, 2, 3, 5, 8, 9, 16, 17, 33, 130}) {
     check(Case(m, 576, 576, m), true, false);
     check(Case(m, 192, 1536, m), false, true);
@@ -100,7 +95,7 @@ TEST(Int8Gemm, MatchesReferenceOnModelShapes) {
   check(Case(1, 1536, 4608, 1), true, true);
 }
 
-TEST(Int8Gemm, LargestSumsAreExact) {
+TEST_P(Int8GemmLevel, LargestSumsAreExact) {
   const int64_t k = int64_t{1} << 17;
   Case c(2, 3, k, 1);
   std::fill(c.w.begin(), c.w.end(), -128);
@@ -109,7 +104,7 @@ TEST(Int8Gemm, LargestSumsAreExact) {
   check(c, true, false);
 }
 
-TEST(Int8Gemm, LowestActivationCode) {
+TEST_P(Int8GemmLevel, LowestActivationCode) {
   Case c(3, 17, 65, 2);
   std::fill(c.x.begin(), c.x.end(), -128);
   std::fill(c.w.begin(), c.w.end(), -128);

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "kernels/cpu/gemm/packed_block.h"
+#include "tests/kernels/levels.h"
 #include "tests/kernels/reference.h"
 #include "tests/kernels/speed.h"
 
@@ -120,8 +121,11 @@ INSTANTIATE_TEST_SUITE_P(Routes, PackedWeightsRoute,
                          ::testing::Values(PackedRoute::kFloat, PackedRoute::kBf16,
                                            PackedRoute::kAmx));
 
-// The loops of every level by themselves, against the plain ones.
-TEST(PackedWeights, LevelsAgreeWithinRounding) {
+class PackedWeightsLevel : public LevelTest {};
+INSTANTIATE_TEST_SUITE_P(Every, PackedWeightsLevel, every_level(), level_name);
+
+// The loops of a level by themselves, against the plain ones.
+TEST_P(PackedWeightsLevel, AgreesWithThePlainLoopsWithinRounding) {
   for (const Dtype element : {Dtype::kI4, Dtype::kI8}) {
     const Case c(4, 32, 96, 32, element);
     const PackedWeights packed = c.packed();
@@ -132,20 +136,17 @@ TEST(PackedWeights, LevelsAgreeWithinRounding) {
     packed_kernels_portable().dequantize(panel, 0, 96, wide.data());
     double total = 0;
     for (const float v : wide) total += v;
-    for (const Level level : {Level::kAvx2, Level::kVnni}) {
-      if (level > best_level()) continue;
-      const PackedKernels& kernels = packed_kernels(level);
-      std::vector<float> sums(4 * kPanelColumns), other(wide.size()), product(kPanelColumns);
-      kernels.few(panel, 1, c.x.data(), 1, sums.data());
-      kernels.dequantize(panel, 0, 96, other.data());
-      kernels.multiply(other.data(), 96, c.x.data(), 96, 1, product.data());
-      double other_total = 0;
-      for (const float v : other) other_total += v;
-      EXPECT_NEAR(other_total, total, 1e-3);
-      for (int64_t j = 0; j < kPanelColumns; ++j) {
-        EXPECT_NEAR(sums[j], expected[j], 96 * 128 * 1e-6) << name(level);
-        EXPECT_NEAR(product[j], expected[j], 96 * 128 * 1e-6) << name(level);
-      }
+    const PackedKernels& kernels = packed_kernels(GetParam());
+    std::vector<float> sums(4 * kPanelColumns), other(wide.size()), product(kPanelColumns);
+    kernels.few(panel, 1, c.x.data(), 1, sums.data());
+    kernels.dequantize(panel, 0, 96, other.data());
+    kernels.multiply(other.data(), 96, c.x.data(), 96, 1, product.data());
+    double other_total = 0;
+    for (const float v : other) other_total += v;
+    EXPECT_NEAR(other_total, total, 1e-3);
+    for (int64_t j = 0; j < kPanelColumns; ++j) {
+      EXPECT_NEAR(sums[j], expected[j], 96 * 128 * 1e-6);
+      EXPECT_NEAR(product[j], expected[j], 96 * 128 * 1e-6);
     }
   }
 }

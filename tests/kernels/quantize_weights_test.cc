@@ -10,6 +10,7 @@
 #include "core/dtype.h"
 #include "core/error.h"
 #include "kernels/cpu/weights/quantize_weights_rows.h"
+#include "tests/kernels/levels.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {
@@ -57,20 +58,11 @@ double error_of(const float* x, int64_t k, float scale, Dtype element) {
   return sum;
 }
 
-class WeightLevel : public testing::TestWithParam<Level> {
+class WeightLevel : public LevelTest {
  protected:
-  void SetUp() override {
-    if (GetParam() > best_level()) GTEST_SKIP() << "not on this CPU";
-  }
   const WeightKernels& kernels() const { return weight_kernels(GetParam()); }
 };
-INSTANTIATE_TEST_SUITE_P(Every, WeightLevel,
-                         testing::Values(Level::kPortable, Level::kAvx2, Level::kVnni),
-                         [](const auto& info) {
-                           return std::string(info.param == Level::kPortable ? "Portable"
-                                              : info.param == Level::kAvx2   ? "Avx2"
-                                                                             : "Vnni");
-                         });
+INSTANTIATE_TEST_SUITE_P(Every, WeightLevel, every_level(), level_name);
 
 TEST_P(WeightLevel, EveryHalfWidens) {
   std::vector<uint16_t> all(65536);

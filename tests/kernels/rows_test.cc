@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "kernels/cpu/rows/quantize.h"
 #include "kernels/cpu/statistics/statistics.h"
+#include "tests/kernels/levels.h"
 #include "tests/kernels/reference.h"
 
 namespace octet::cpu {
@@ -24,20 +25,11 @@ std::vector<float> normals(int64_t count, uint64_t seed, double deviation = 1.0)
   return x;
 }
 
-class RowLevel : public testing::TestWithParam<Level> {
+class RowLevel : public LevelTest {
  protected:
-  void SetUp() override {
-    if (GetParam() > best_level()) GTEST_SKIP() << "not on this CPU";
-  }
   const RowKernels& kernels() const { return row_kernels(GetParam()); }
 };
-INSTANTIATE_TEST_SUITE_P(Every, RowLevel,
-                         testing::Values(Level::kPortable, Level::kAvx2, Level::kVnni),
-                         [](const auto& info) {
-                           return std::string(info.param == Level::kPortable ? "Portable"
-                                              : info.param == Level::kAvx2   ? "Avx2"
-                                                                             : "Vnni");
-                         });
+INSTANTIATE_TEST_SUITE_P(Every, RowLevel, every_level(), level_name);
 
 TEST_P(RowLevel, ScaleAndCodesMatchReferenceAtEveryLength) {
   for (int64_t k : {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 70, 576, 1536}) {

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/json.h"
-#include "models/architectures/families.h"
+#include "models/architectures/registry.h"
 #include "models/config.h"
 #include "models/run/model.h"
 #include "tests/environment.h"
@@ -172,8 +172,8 @@ TEST(Config, OtherArchitecturesAreNotExecutable) {
   EXPECT_FALSE(executable({{"architectures", {"LlamaForCausalLM", "X"}}, {"model_type", "llama"}}));
   const std::string message = refusal(bert, [](json&) {});
   EXPECT_THAT(message, HasSubstr("\"BertModel\""));
-  for (const Family& family : families()) {
-    EXPECT_THAT(message, HasSubstr(std::string(family.architecture)));
+  for (const Architecture& row : architectures()) {
+    EXPECT_THAT(message, HasSubstr(std::string(row.name)));
   }
 }
 

@@ -8,10 +8,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/containers/safetensors.h"
 #include "core/json.h"
-#include "models/open.h"
 #include "models/run/model.h"
+#include "models/source_model.h"
 #include "models/torch_dtype.h"
+#include "models/weights/gguf_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "tests/environment.h"
 #include "tests/tools/support.h"
@@ -95,8 +97,9 @@ TEST(FamiliesOracle, LogitsEqualTransformers) {
   for (const std::string& name : case_names()) {
     SCOPED_TRACE(name);
     const Case c(name);
-    const auto source = open_weights(c.directory);
-    ModelConfig config = open_config(c.directory);
+    const SourceModel model(c.directory);
+    const auto source = model.weights();
+    ModelConfig config = model.config();
     const double worst = c.worst(config, source), scale = c.expected.abs().max().item<double>();
     std::printf("%-15s worst %.2e of %.1f\n", name.c_str(), worst, scale);
     EXPECT_LT(worst, 1e-3);
@@ -119,7 +122,7 @@ TEST(FamiliesOracle, BothGenerationsOfConfigAreOneModel) {
     ASSERT_TRUE(newer.contains("rope_parameters") && newer.contains("dtype")) << newer;
     const ModelConfig old = parse_config(older_generation(newer), "older");
     EXPECT_EQ(old.dtype, parse_config(newer, "newer").dtype);
-    EXPECT_LT(c.worst(old, open_weights(c.directory)), 1e-3);
+    EXPECT_LT(c.worst(old, SourceModel(c.directory).weights()), 1e-3);
   }
 }
 
@@ -130,14 +133,15 @@ TEST(FamiliesOracle, GgufIsTheSameModel) {
     const Case c(name);
     if (!fs::exists(c.gguf)) continue;
     ++files;
-    const ModelConfig config = open_config(c.gguf), expected = open_config(c.directory);
+    const SourceModel model(c.gguf), directory(c.directory);
+    const ModelConfig &config = model.config(), &expected = directory.config();
     EXPECT_EQ(config.architecture, expected.architecture);
     EXPECT_EQ(config.rope_scaling, expected.rope_scaling);
     EXPECT_EQ(config.head_dim, expected.head_dim);
     EXPECT_EQ(config.tied, expected.tied);
-    const auto source = std::make_shared<GgufSource>(c.gguf, false);
+    const auto source = std::make_shared<GgufTensors>(model.gguf(), Dtype::kF32);
     EXPECT_TRUE(source->unknown().empty());
-    EXPECT_LT(c.worst(config, source), 1e-3);
+    EXPECT_LT(c.worst(config, std::make_shared<TensorWeights>(source)), 1e-3);
   }
   EXPECT_EQ(files, 5);
 }

@@ -9,11 +9,12 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "core/containers/safetensors.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "models/architectures/marian.h"
 #include "models/decoding/beam_search.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "models/torch_dtype.h"
 #include "models/weights/weight_sources.h"
 #include "tests/environment.h"
@@ -52,8 +53,8 @@ struct Case {
       file.read(entry, {static_cast<std::byte*>(tensor.data_ptr()), tensor.nbytes()});
       data[key] = tensor;
     }
-    model = make_model(open_config(directory));
-    executor = std::make_unique<Executor>(model->topology(), open_weights(directory),
+    model = make_model(SourceModel(directory).config());
+    executor = std::make_unique<Executor>(model->topology(), SourceModel(directory).weights(),
                                           float_factory(at::kFloat, at::kCPU));
     executor->load_all();
   }
@@ -105,7 +106,7 @@ TEST_P(MarianOracle, Searches) {
          g.renormalize = true;
        }}};
   for (const auto& [name, change] : searches) {
-    GenerationConfig config = read_generation(c.directory);
+    GenerationConfig config = read_generation(SourceModel(c.directory));
     EXPECT_EQ(config.max_length, 24);
     change(config);
     const auto outputs = generate(*c.model, *c.executor, c.source(), config);
@@ -124,7 +125,7 @@ TEST_P(MarianOracle, Searches) {
 // A sentence's output does not depend on its neighbours in the batch.
 TEST_P(MarianOracle, AloneAsInABatch) {
   const Case c(GetParam());
-  GenerationConfig config = read_generation(c.directory);
+  GenerationConfig config = read_generation(SourceModel(c.directory));
   config.beams = 4;
   const auto expected = c.expected("beam");
   for (int64_t i = 0; i < 8; ++i) {
@@ -193,8 +194,7 @@ TEST(Marian, BadConfigs) {
 
 TEST(Marian, RefusesWhatDoesNotFit) {
   const auto model = make_model(parse_config(marian_config(), "config.json"));
-  Executor executor(model->topology(),
-                    std::make_shared<MapSource>(random_tensors(model->topology(), 1, 0.2)),
+  Executor executor(model->topology(), memory_weights(random_tensors(model->topology(), 1, 0.2)),
                     float_factory(at::kFloat, at::kCPU));
   executor.load_all();
   const at::NoGradGuard no_gradients;

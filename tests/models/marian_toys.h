@@ -76,7 +76,7 @@ inline void write_toy_marian(const std::filesystem::path& folder) {
       << nlohmann::json{{"bad_words_ids", {{vocab - 1}}}, {"max_length", 12}, {"num_beams", 2}};
   std::ofstream(folder / "tokenizer_config.json")
       << nlohmann::json{{"tokenizer_class", "MarianTokenizer"}, {"separate_vocabs", false}};
-  auto tensors = random_tensors(marian_topology(parse_config(config, "toy")), 3, 0.3);
+  auto tensors = random_tensors(Marian(parse_config(config, "toy")).topology(), 3, 0.3);
   std::vector<TensorInfo> infos;
   for (auto& [name, tensor] : tensors) {
     tensor = tensor.to(at::kHalf);

@@ -1,10 +1,11 @@
 #include "models/data/pair_samples.h"
+#include "models/data/open_samples.h"
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "tests/models/marian_toys.h"
 
 namespace octet::test {
@@ -33,9 +34,10 @@ std::vector<int64_t> row(const at::Tensor& ids, int64_t i, int64_t count) {
 
 TEST(PairSamplesOracle, ShiftsPadsAndMasks) {
   const Toy toy;
-  const ModelConfig config = open_config(toy.path);
-  const MarianTokenizer tokenizer = open_marian_tokenizer(toy.path, config);
-  const auto samples = open_samples(toy.path, toy.data(), Split::kTrain, 0);
+  const SourceModel model(toy.path);
+  const ModelConfig& config = model.config();
+  const MarianTokenizer tokenizer = open_marian_tokenizer(model);
+  const auto samples = open_samples(model, toy.data(), Split::kTrain, 0);
   ASSERT_EQ(samples->size(), 3);
   const auto source = tokenizer.encode("Hello");
   const auto target = tokenizer.encode_target("Hallo, ihr jungen Leute und Kinder");
@@ -65,20 +67,22 @@ TEST(PairSamplesOracle, ShiftsPadsAndMasks) {
 
 TEST(PairSamplesOracle, CutOffAtLengthKeepsEos) {
   const Toy toy;
-  const auto samples = open_samples(toy.path, toy.data(), Split::kTrain, 4);
+  const SourceModel model(toy.path);
+  const auto samples = open_samples(model, toy.data(), Split::kTrain, 4);
   const int64_t all[] = {0, 1, 2};
   const TaskBatch batch = samples->batch(all);
   EXPECT_EQ(batch.inputs.ids.size(1), 4);
   EXPECT_EQ(batch.targets.size(1), 4);
   EXPECT_EQ(batch.inputs.ids[0][3].item<int64_t>(), 0);
   EXPECT_EQ(batch.targets[1][3].item<int64_t>(), 0);
-  EXPECT_THROW(open_samples(toy.path, toy.data(), Split::kTrain, 1), UsageError);
-  EXPECT_EQ(samples->hash(), open_samples(toy.path, toy.data(), Split::kTest, 9)->hash());
+  EXPECT_THROW(open_samples(model, toy.data(), Split::kTrain, 1), UsageError);
+  EXPECT_EQ(samples->hash(), open_samples(model, toy.data(), Split::kTest, 9)->hash());
 }
 
 TEST(PairSamplesOracle, RefusesOtherData) {
   const Toy toy;
-  EXPECT_THROW(open_samples(toy.path, (toy.path / "en").string(), Split::kTrain, 0), UsageError);
+  const SourceModel model(toy.path);
+  EXPECT_THROW(open_samples(model, (toy.path / "en").string(), Split::kTrain, 0), UsageError);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <set>
 
-#include "models/run/hidden_spill.h"
+#include "models/run/hidden_store.h"
 #include "tests/device.h"
 #include "tests/models/toys.h"
 
@@ -46,23 +46,22 @@ TEST_P(Seam, BlockByBlockEqualsWholeBitForBit) {
   const at::Tensor expected = forward(*t.model, whole, t.batch());
 
   const std::filesystem::path folder =
-      testing::TempDir() + "octet-spill-" + std::get<0>(GetParam()) + t.name;
-  std::filesystem::create_directories(folder);
-  const HiddenSpill spill(folder);
+      testing::TempDir() + "octet-hidden-" + std::get<0>(GetParam()) + t.name;
+  HiddenStore store(folder, device_, {});
   Executor streamed = t.executor(false);
   streamed.load(kOutside);
-  spill.write(0, 0, t.model->begin(streamed, t.batch(), nullptr));
+  store.put(0, 0, t.model->begin(streamed, t.batch(), nullptr));
   streamed.release(kOutside);
   for (int block = 0; block < t.model->topology().blocks; ++block) {
     streamed.load(block);
-    Hidden hidden = spill.read(block, 0, device_);
+    Hidden hidden = store.get(0);
     t.model->block(streamed, block, hidden, nullptr);
-    spill.write(block + 1, 0, hidden);
+    store.put(0, block + 1, hidden);
     streamed.release(block);
     EXPECT_FALSE(streamed.loaded(block));
   }
   streamed.load(kOutside);
-  Hidden last = spill.read(t.model->topology().blocks, 0, device_);
+  Hidden last = store.get(0);
   EXPECT_TRUE(at::equal(t.model->end(streamed, last), expected));
   std::filesystem::remove_all(folder);
 }

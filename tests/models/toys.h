@@ -80,23 +80,24 @@ class ToyEncoderDecoder : public Model {
     if (!decoder && encoded) return;  // the memory stands in the cross caches
     if (i == topology_.encoder_blocks && !encoded) std::swap(h.x, h.memory);
     const std::string p = "block." + std::to_string(i) + ".";
-    e.set_tokens(decoder ? at::Tensor() : h.batch.mask);
-    const auto qkv = e.linear(id(p + "qkv"), e.quantize_input(id(p + "qkv"), h.x)).chunk(3, -1);
+    const at::Tensor real = decoder ? at::Tensor() : h.batch.mask;
+    const auto qkv =
+        e.linear(id(p + "qkv"), e.quantize_input(id(p + "qkv"), h.x), real).chunk(3, -1);
     KvCache kv{split(qkv[1]), split(qkv[2])};
     if (decoder && state != nullptr) kv = append(state->self[i], *state, kv.k, kv.v);
     at::Tensor mixed =
         join(attend(split(qkv[0]), kv.k, kv.v, decoder, decoder ? at::Tensor() : h.batch.mask));
     auto normed = e.add_norm(norm_id(p + "norm_attn"), h.x,
-                             e.linear(id(p + "o"), e.quantize_input(id(p + "o"), mixed)));
+                             e.linear(id(p + "o"), e.quantize_input(id(p + "o"), mixed), real));
     if (decoder) normed = cross(e, i, p, h, normed, state);
-    const auto hidden = e.linear(id(p + "fc1"), normed.out);
-    const auto delta = e.linear(id(p + "fc2"), e.gate(id(p + "fc2"), hidden, "relu"));
+    const auto hidden = e.linear(id(p + "fc1"), normed.out, real);
+    const auto delta = e.linear(id(p + "fc2"), e.gate(id(p + "fc2"), hidden, "relu"), real);
     h.x = e.add_norm(norm_id(p + "norm_ffn"), normed.stream, e.dropout(delta, 0.1)).stream;
   }
 
   at::Tensor end(Executor& e, Hidden& h, bool) const override {
     const Id head = static_cast<Id>(topology_.sites.size() - 1);
-    return e.linear(head, e.quantize_input(head, h.x));
+    return e.linear(head, e.quantize_input(head, h.x), {});
   }
 
   State new_state(const Executor& e, int64_t batch, int64_t capacity) const override {
@@ -115,21 +116,19 @@ class ToyEncoderDecoder : public Model {
  private:
   Executor::Normed cross(Executor& e, int i, const std::string& p, const Hidden& h,
                          const Executor::Normed& in, State* state) const {
-    const at::Tensor q = e.linear(id(p + "cross_q"), in.out);
+    const at::Tensor q = e.linear(id(p + "cross_q"), in.out, {});
     KvCache kv;
     if (state != nullptr && state->used > 0) {
       kv = state->cross[i];
     } else {
-      e.set_tokens(h.batch.mask);
-      const auto parts =
-          e.linear(id(p + "cross_kv"), e.quantize_input(id(p + "cross_kv"), h.memory)).chunk(2, -1);
-      e.set_tokens({});
+      const Activation memory = e.quantize_input(id(p + "cross_kv"), h.memory);
+      const auto parts = e.linear(id(p + "cross_kv"), memory, h.batch.mask).chunk(2, -1);
       kv = {split(parts[0]), split(parts[1])};
       if (state != nullptr) state->cross[i] = kv;
     }
     const at::Tensor mixed = join(attend(split(q), kv.k, kv.v, false, h.batch.mask));
     return e.add_norm(norm_id(p + "norm_cross"), in.stream,
-                      e.linear(id(p + "cross_o"), e.quantize_input(id(p + "cross_o"), mixed)));
+                      e.linear(id(p + "cross_o"), e.quantize_input(id(p + "cross_o"), mixed), {}));
   }
 
   static at::Tensor split(const at::Tensor& x) {
@@ -201,12 +200,9 @@ inline std::vector<Toy> toys() {
   const auto decoder = std::make_shared<Llama>(toy_config());
   const auto busy = std::make_shared<Llama>(busy_config());
   const auto both = std::make_shared<ToyEncoderDecoder>();
-  return {{"decoder", decoder,
-           std::make_shared<MapSource>(random_tensors(decoder->topology(), 1, 0.2)), false},
-          {"encoder_decoder", both,
-           std::make_shared<MapSource>(random_tensors(both->topology(), 2, 0.2)), true},
-          {"busy_decoder", busy,
-           std::make_shared<MapSource>(random_tensors(busy->topology(), 3, 0.2)), false}};
+  return {{"decoder", decoder, memory_weights(random_tensors(decoder->topology(), 1, 0.2)), false},
+          {"encoder_decoder", both, memory_weights(random_tensors(both->topology(), 2, 0.2)), true},
+          {"busy_decoder", busy, memory_weights(random_tensors(busy->topology(), 3, 0.2)), false}};
 }
 
 }  // namespace octet::test

@@ -9,9 +9,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/open.h"
-#include "models/run/hidden_spill.h"
-#include "models/vision_config.h"
+#include "models/run/hidden_store.h"
+#include "models/source_model.h"
 #include "tests/models/vit.h"
 
 namespace octet::test {
@@ -44,7 +43,7 @@ Executor executor_of(const Model& model, std::shared_ptr<WeightSource> source,
 }
 
 std::shared_ptr<WeightSource> random_source(const Model& model) {
-  return std::make_shared<MapSource>(random_tensors(model.topology(), 5, 0.2));
+  return memory_weights(random_tensors(model.topology(), 5, 0.2));
 }
 
 Batch pixels_of(const ModelConfig& config, int64_t count) {
@@ -62,9 +61,10 @@ TEST(VitOracle, LogitsEqualTransformers) {
     SCOPED_TRACE(name);
     const fs::path directory = folder.path() / name;
     const TensorFile stored(directory.string() + ".safetensors");
-    const ModelConfig config = open_config(directory);
+    const SourceModel source(directory);
+    const ModelConfig& config = source.config();
     const auto model = make_model(config);
-    Executor executor = executor_of(*model, open_weights(directory));
+    Executor executor = executor_of(*model, source.weights());
     Batch batch;
     batch.pixels = stored["pixels"];
     const at::Tensor logits = forward(*model, executor, batch), expected = stored["logits"];
@@ -84,20 +84,19 @@ TEST(Vit, BlockByBlockEqualsWholeBitForBit) {
   Executor whole = executor_of(*model, random_source(*model));
   const at::Tensor expected = forward(*model, whole, pixels_of(config, 3));
   ASSERT_EQ(expected.sizes(), at::IntArrayRef({3, 5}));
-  const fs::path folder = testing::TempDir() + "octet-vit-spill";
-  fs::create_directories(folder);
-  const HiddenSpill spill(folder);
+  const fs::path folder = testing::TempDir() + "octet-vit-hidden";
+  HiddenStore store(folder, at::kCPU, {});
   Executor streamed(model->topology(), random_source(*model), float_factory(at::kFloat, at::kCPU));
   streamed.load(kOutside);
-  spill.write(0, 0, model->begin(streamed, pixels_of(config, 3), nullptr));
+  store.put(0, 0, model->begin(streamed, pixels_of(config, 3), nullptr));
   for (int block = 0; block < model->topology().blocks; ++block) {
     streamed.load(block);
-    Hidden hidden = spill.read(block, 0, at::kCPU);
+    Hidden hidden = store.get(0);
     model->block(streamed, block, hidden, nullptr);
-    spill.write(block + 1, 0, hidden);
+    store.put(0, block + 1, hidden);
     streamed.release(block);
   }
-  Hidden last = spill.read(model->topology().blocks, 0, at::kCPU);
+  Hidden last = store.get(0);
   EXPECT_TRUE(at::equal(model->end(streamed, last, false), expected));
   fs::remove_all(folder);
 }

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <numeric>
 
+#include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "quant/formats/compressed_tensors/quantized_source.h"
 #include "quant/load_model.h"
@@ -57,7 +59,7 @@ class DirectoriesOracle : public testing::Test {
 
   // Logits by transformers of each directory, and how many inputs it quantized.
   struct Oracle {
-    Checkpoint logits;
+    std::shared_ptr<TensorSource> logits;
     nlohmann::json counts;
   };
   static Oracle transformers(const std::vector<std::string>& directories) {
@@ -67,12 +69,12 @@ class DirectoriesOracle : public testing::Test {
         "logits " + path("ids.json") + " " + (out / "model.safetensors").string();
     for (const std::string& directory : directories) arguments += " " + directory;
     const auto counts = python(kScript, arguments);
-    return {Checkpoint(out), counts};
+    return {std::make_shared<CheckpointTensors>(out), counts};
   }
 
   // Root mean square of the difference over the deviation of the logits.
   static double distance(const Oracle& oracle, const std::string& name, const at::Tensor& logits) {
-    const at::Tensor expected = read_tensor(oracle.logits, name);
+    const at::Tensor expected = read_tensor(*oracle.logits, name);
     return ((logits - expected).square().mean().sqrt() / expected.std()).item<double>();
   }
 
@@ -84,7 +86,7 @@ class DirectoriesOracle : public testing::Test {
     Log log(true);
     StopToken stop;
     Context context{log, stop, "cpu", 0};
-    return quantize(options, context);
+    return quantize(SourceModel(options.model), options, context);
   }
 };
 
@@ -178,11 +180,12 @@ TEST_F(DirectoriesOracle, CodesAreThoseOfLlmCompressor) {
                             path("float") + " " + path("peer"));
   ASSERT_EQ(made.code, 0) << made.text;
   quantize_to("w4a16-g32-rtn", "w4a16-g32", [](auto& o) { o.range = "absmax"; });
-  QuantizedSource theirs(path("peer/w4a16-g32")), mine(path("w4a16-g32-rtn"));
-  CheckpointSource source(path("float"));
+  QuantizedSource theirs(SourceModel(path("peer/w4a16-g32"))),
+      mine(SourceModel(path("w4a16-g32-rtn")));
+  const auto source = SourceModel(path("float")).weights();
   for (const ModulePlan& module : plan_modules(load_model(path("float")).model->topology(),
                                                default_rules("LlamaForCausalLM", "w4a16-g32"))) {
-    if (module.quantized()) expect_equal_codes(theirs, mine, source, module.module);
+    if (module.quantized()) expect_equal_codes(theirs, mine, *source, module.module);
   }
   const Case cases[] = {{"w8a8-dynamic", "w8a8-dynamic", 14, 0.12},
                         {"w8a16", "w8a16", 0, weight_only_tolerance()},

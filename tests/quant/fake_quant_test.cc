@@ -24,10 +24,9 @@ Site site() {
 struct Case {
   Case(const std::string& scheme, bool learn_scales, uint64_t seed = 5) {
     at::manual_seed(seed);
-    source = std::make_shared<MapSource>(std::map<std::string, at::Tensor>{
-        {"a.weight", (at::randn({21, kColumns}) * 0.05).to(at::kHalf)},
-        {"b.weight", (at::randn({12, kColumns}) * 0.1).to(at::kHalf)},
-        {"a.bias", at::randn({21}).to(at::kHalf)}});
+    source = memory_weights({{"a.weight", (at::randn({21, kColumns}) * 0.05).to(at::kHalf)},
+                             {"b.weight", (at::randn({12, kColumns}) * 0.1).to(at::kHalf)},
+                             {"a.bias", at::randn({21}).to(at::kHalf)}});
     for (const Matrix& matrix : site().matrices) {
       ModulePlan module;
       module.module = matrix.name;
@@ -70,7 +69,7 @@ struct Case {
     return make_quantized_linear(codes, {});
   }
 
-  std::shared_ptr<MapSource> source;
+  std::shared_ptr<WeightSource> source;
   std::vector<ModulePlan> plan;
   std::unique_ptr<FakeQuantLinear> linear;
   std::vector<Parameter> parameters;

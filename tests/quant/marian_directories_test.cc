@@ -9,9 +9,11 @@
 
 #include "calib/calibrate.h"
 #include "core/error.h"
+#include "models/data/open_samples.h"
 #include "models/data/pair_samples.h"
 #include "models/decoding/translation.h"
-#include "models/open.h"
+#include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
@@ -64,7 +66,7 @@ class MarianDirectoriesOracle : public testing::Test {
   }
 
   static Batch batch() {
-    const auto samples = open_samples(path("float"), data(), Split::kTrain, 0);
+    const auto samples = open_samples(SourceModel(path("float")), data(), Split::kTrain, 0);
     const int64_t indices[] = {0, 1, 2, 3, 4, 5};
     return samples->batch(indices).inputs;
   }
@@ -78,13 +80,13 @@ class MarianDirectoriesOracle : public testing::Test {
 TEST_F(MarianDirectoriesOracle, CalibrationSeesEverySiteWithoutPadding) {
   const CalibrationStore store = calibrated("calib.h5");
   EXPECT_EQ(store.units_total, 4);
-  const auto samples = open_samples(path("float"), data(), Split::kTrain, 0);
+  const auto samples = open_samples(SourceModel(path("float")), data(), Split::kTrain, 0);
   std::vector<int64_t> all(20);
   std::iota(all.begin(), all.end(), 0);
   const Batch inputs = samples->batch(all).inputs;
   const int64_t source = inputs.mask.sum().item<int64_t>();
   const int64_t target = inputs.target_mask.sum().item<int64_t>();
-  const Topology topology = make_model(open_config(path("float")))->topology();
+  const Topology topology = make_model(SourceModel(path("float")).config())->topology();
   for (const Site& site : topology.sites) {
     if (site.block == kOutside) continue;
     const bool reads_source =
@@ -138,7 +140,7 @@ TEST_F(MarianDirectoriesOracle, DirectoriesLoadHereAndInTransformers) {
     arguments += " " + path(names(c));
   }
   const auto counts = python("quant/marian_directories_oracle.py", arguments);
-  const Checkpoint oracle(path("logits"));
+  CheckpointTensors oracle(path("logits"));
   const at::Tensor real = inputs.target_mask.unsqueeze(2);
   const auto distance = [&](const std::string& name, const at::Tensor& logits) {
     const at::Tensor expected = read_tensor(oracle, name);
@@ -192,7 +194,7 @@ TEST_F(MarianDirectoriesOracle, TranslatesInAnyBatchInTheOldOrder) {
   for (const char* directory : {"float", "w8a8-static-w8a8"}) {
     if (std::string(directory) != "float") calibrated("calib.h5"), quantized("w8a8-static", "w8a8");
     const LoadedModel loaded = load_model(path(directory));
-    Translator translator(*loaded.model, *loaded.executor, loaded.config, path(directory));
+    Translator translator(*loaded.model, *loaded.executor, SourceModel(path(directory)));
     EXPECT_EQ(translator.generation().beams, 2);
     EXPECT_EQ(translator.generation().max_length, 12);
     const Translations one = translator.translate(sources, {1, 0}, context);

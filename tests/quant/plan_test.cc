@@ -20,7 +20,7 @@ Topology topology(bool tied = true) {
   ModelConfig c;
   c.hidden = 64, c.intermediate = 160, c.layers = 2, c.heads = 4, c.kv_heads = 2, c.head_dim = 16;
   c.vocab = 96, c.tied = tied;
-  return llama_topology(c);
+  return Llama(c).topology();
 }
 
 PlanRules rules(const std::string& scheme) {
@@ -133,12 +133,12 @@ TEST(QuantizationConfig, NamesEveryLayerOnceAndTellsTheFormats) {
 
 TEST(QuantizationConfig, ListsModulesThatTransformers5RenamesTwice) {
   ModelConfig config;
-  config.architecture = kVit;
+  config.architecture = "ViTForImageClassification";
   config.hidden = 16, config.intermediate = 32, config.layers = 1,
   config.heads = config.kv_heads = 2;
   config.vocab = 3;
   config.image = ImageConfig{1, 8, 8, 4, 4, {"a", "b", "c"}};
-  PlanRules r = default_rules(kVit, "w8a16");
+  PlanRules r = default_rules(config.architecture, "w8a16");
   r.ignore = {R"(.*\.0\.output\.dense)"};
   const auto q = nlohmann::json::parse(quantized_config(
       "{}", plan_modules(make_model(config)->topology(), r)))["quantization_config"];

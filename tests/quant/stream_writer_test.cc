@@ -15,6 +15,7 @@
 #include "core/io/input_file.h"
 #include "core/random.h"
 #include "models/torch_dtype.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "quant/qparams.h"
 
@@ -133,7 +134,7 @@ class StreamWriter : public testing::Test {
 
 TEST_F(StreamWriter, WritesWhatTheTensorFunctionsGive) {
   write(out());
-  const Checkpoint made(out());
+  CheckpointTensors made(out());
   const Tensors tensors = model_tensors();
   for (const char* kept : {"embed.weight", "empty", "ids", "norm.weight"}) {
     EXPECT_TRUE(at::equal(read_tensor(made, kept), tensors.at(kept))) << kept;
@@ -186,12 +187,13 @@ TEST_F(StreamWriter, CutsLargeModelsIntoShardsWithAnIndex) {
   EXPECT_TRUE(fs::exists(folder_ / "shards" / "model-00001-of-00003.safetensors"));
   EXPECT_FALSE(fs::exists(folder_ / "shards" / "model.safetensors"));
   EXPECT_EQ(result.files.at("embed.weight"), "model-00001-of-00003.safetensors");
-  const Checkpoint shards(folder_ / "shards"), whole(out());
+  CheckpointTensors shards(folder_ / "shards"), whole(out());
   ASSERT_EQ(shards.tensors().size(), whole.tensors().size());
   uint64_t total = 0;
-  for (const auto& [name, location] : whole.tensors()) {
-    EXPECT_TRUE(at::equal(read_tensor(shards, name), read_tensor(whole, name))) << name;
-    total += byte_count(location.entry.info);
+  for (const TensorInfo& info : whole.tensors()) {
+    EXPECT_TRUE(at::equal(read_tensor(shards, info.name), read_tensor(whole, info.name)))
+        << info.name;
+    total += byte_count(info);
   }
   const auto index =
       nlohmann::json::parse(read_file(folder_ / "shards" / "model.safetensors.index.json"));
@@ -326,10 +328,10 @@ TEST_F(StreamWriter, ADiskThatFillsUpIsSurvived) {
   EXPECT_EQ(weights(folder_ / "disk"), weights(out()));
 }
 
-TEST_F(StreamWriter, LoadedTensorsGiveTheBitsOfAFile) {
+TEST_F(StreamWriter, MemoryTensorsGiveTheBitsOfAFile) {
   write(out());
   CheckpointTensors file(model());
-  LoadedTensors loaded(std::make_shared<MapSource>(model_tensors()), file.tensors());
+  MemoryTensors loaded(model_tensors());
   write(folder_ / "loaded", loaded);
   EXPECT_EQ(weights(folder_ / "loaded"), weights(out()));
 }

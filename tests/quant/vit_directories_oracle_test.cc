@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/json.h"
+#include "models/source_model.h"
 #include "quant/formats/compressed_tensors/verify.h"
 #include "quant/load_model.h"
 #include "quant/quantize.h"
@@ -57,7 +58,7 @@ TEST(VitDirectoriesOracle, LoadInTransformers) {
     QuantizeOptions options;
     options.model = model, options.out = folder.path() / one.name;
     options.scheme = one.scheme, options.head = one.head;
-    quantize(options, context);
+    quantize(SourceModel(options.model), options, context);
     directories.append(" ").append(options.out);
     EXPECT_TRUE(fs::exists(fs::path(options.out) / "preprocessor_config.json"));
     EXPECT_TRUE(verify_directory(options.out, context).wrong.empty());

@@ -133,14 +133,14 @@ TEST(Recovery, PercentOnlyWhereTheLossWasReal) {
   const std::vector<Recovery> all = recoveries(report);
   ASSERT_EQ(all.size(), 4U);  // BLEU and KL of two tuned variants
   EXPECT_FALSE(all[0].percent.has_value());
-  EXPECT_EQ(all[0].line, "BLEU: nothing to bring back, the loss of w8a8-static (-0.27) is noise");
+  EXPECT_EQ(all[0].line, "BLEU: nothing to recover, the loss of w8a8-static (-0.27) is noise");
   ASSERT_TRUE(all[1].percent.has_value());
   EXPECT_NEAR(*all[1].percent, 60, 1e-9);  // 0.0004 -> 0.00016 nats
-  EXPECT_EQ(all[1].line, "KL: 60 % of the loss of w8a8-static is gone (0.0004 to 0.00016 nats)");
+  EXPECT_EQ(all[1].line, "KL: 60 % of the loss of w8a8-static recovered (0.0004 to 0.00016 nats)");
   ASSERT_TRUE(all[2].percent.has_value());
   EXPECT_NEAR(*all[2].percent, 100 * (0.65 - 0.12) / 0.65, 1e-9);
   const std::string text = report_text(report);
-  EXPECT_THAT(text, HasSubstr("w8a8-static + QAT: BLEU: nothing to bring back"));
+  EXPECT_THAT(text, HasSubstr("w8a8-static + QAT: BLEU: nothing to recover"));
   for (const std::string& form : {text, report_markdown(report), report_html(report)}) {
     EXPECT_THAT(form, testing::Not(HasSubstr("81 %")));  // (0.27 - 0.05) / 0.27, but it was noise
   }

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/data/data.h"
+#include "models/source_model.h"
 #include "tests/core/support.h"
 #include "tests/environment.h"
 
@@ -62,7 +63,7 @@ TEST_F(ChatTemplatesOracle, RenderedAsTransformersDoes) {
   const json chats = json::parse(get(dir_ / "chats.json"));
   EXPECT_EQ(chats.size(), 7U);
   for (const auto& [family, conversations] : chats.items()) {
-    const ChatTemplate known = open_chat_template(dir_ / family);
+    const ChatTemplate known = open_chat_template(SourceModel(dir_ / family));
     std::string lines, expected;
     for (const json& conversation : conversations) {
       std::vector<ChatMessage> messages;
@@ -74,7 +75,8 @@ TEST_F(ChatTemplatesOracle, RenderedAsTransformersDoes) {
       expected += conversation[1].get<std::string>();
     }
     put(dir_ / "chats.jsonl", lines);
-    EXPECT_EQ(open_text(dir_ / family, "jsonl:" + (dir_ / "chats.jsonl").string()), expected);
+    EXPECT_EQ(open_text(SourceModel(dir_ / family), "jsonl:" + (dir_ / "chats.jsonl").string()),
+              expected);
   }
 }
 
@@ -117,7 +119,9 @@ TEST_F(ChatTemplates, BadConversationsAreNamed) {
 }
 
 TEST_F(ChatTemplates, FoundWhereCheckpointsKeepThem) {
-  const auto refusal = [this] { return error_of([&] { open_chat_template(dir_.path()); }); };
+  const auto refusal = [this] {
+    return error_of([&] { open_chat_template(SourceModel(dir_.path())); });
+  };
   EXPECT_THAT(refusal(), HasSubstr("no chat template"));
   for (const char* config :
        {"{}", R"({"chat_template":7})", R"({"chat_template":[{"name":"default"}]})", "[]"}) {
@@ -125,20 +129,22 @@ TEST_F(ChatTemplates, FoundWhereCheckpointsKeepThem) {
     EXPECT_THAT(refusal(), HasSubstr("no chat template"));
   }
   write("tokenizer_config.json", {{"chat_template", kChatMl}});
-  EXPECT_EQ(open_chat_template(dir_.path()).family(), ChatTemplate::Family::kQwen2);
+  EXPECT_EQ(open_chat_template(SourceModel(dir_.path())).family(), ChatTemplate::Family::kQwen2);
   write("tokenizer_config.json", {{"chat_template",
                                    {{{"name", "tool_use"}, {"template", "x"}},
                                     {{"name", "default"}, {"template", kChatMl}}}}});
-  EXPECT_EQ(open_chat_template(dir_.path()).family(), ChatTemplate::Family::kQwen2);
+  EXPECT_EQ(open_chat_template(SourceModel(dir_.path())).family(), ChatTemplate::Family::kQwen2);
   put(dir_ / "chat_template.jinja", "{{ messages }}");
   EXPECT_THAT(refusal(), HasSubstr("unknown chat template"));
 }
 
 TEST_F(ChatTemplates, PlainTextsNeedNone) {
   put(dir_ / "d.jsonl", "{\"text\":\"a\"}\n");
-  EXPECT_EQ(open_text(dir_.path(), "jsonl:" + (dir_ / "d.jsonl").string()), "a");
+  EXPECT_EQ(open_text(SourceModel(dir_.path()), "jsonl:" + (dir_ / "d.jsonl").string()), "a");
   put(dir_ / "d.jsonl", R"({"messages":[{"role":"user","content":"q"}]})");
-  EXPECT_THAT(error_of([&] { open_text(dir_.path(), "jsonl:" + (dir_ / "d.jsonl").string()); }),
+  EXPECT_THAT(error_of([&] {
+                open_text(SourceModel(dir_.path()), "jsonl:" + (dir_ / "d.jsonl").string());
+              }),
               HasSubstr("no chat template"));
 }
 

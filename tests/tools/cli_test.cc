@@ -95,18 +95,25 @@ TEST_F(ToyRun, ShardsMergeToTheBytesOfOneRun) {
 
 TEST_F(ToyRun, KilledCalibrationGoesOnWithTheSameBits) {
   const std::string base = "calibrate " + path("model") + " --data " + path("text.txt") +
-                           " --samples 60 --length 64 --unit 1 --threads 1 --out ";
-  json_of(base + path("whole.h5"));
-  int kills = 0;
-  for (int i = 0; i < 40 && !fs::exists(path("killed.h5")); ++i) {
-    const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) + " " +
-                                octet_binary() + " " + base + path("killed.h5"));
-    kills += output.code == 137 ? 1 : 0;
+                           " --samples 60 --length 64 --unit 1 --threads 1";
+  json_of(base + " --out " + path("whole.h5"));
+  // Hidden states in memory, on disk, and about half of them on either.
+  for (const std::string memory : {"", "0", "0.0003"}) {
+    SCOPED_TRACE(memory);
+    const std::string out = path("killed" + memory + ".h5");
+    const std::string command =
+        base + (memory.empty() ? "" : " --hidden-memory " + memory) + " --out " + out;
+    int kills = 0;
+    for (int i = 0; i < 40 && !fs::exists(out); ++i) {
+      const Output output = shell("timeout -s KILL " + std::to_string(0.15 + 0.03 * i) + " " +
+                                  octet_binary() + " " + command);
+      kills += output.code == 137 ? 1 : 0;
+    }
+    ASSERT_TRUE(fs::exists(out));
+    EXPECT_GT(kills, 0);
+    EXPECT_FALSE(fs::exists(out + ".partial"));
+    EXPECT_EQ(json_of("calib show " + path("whole.h5")), json_of("calib show " + out));
   }
-  ASSERT_TRUE(fs::exists(path("killed.h5")));
-  EXPECT_GT(kills, 0);
-  EXPECT_FALSE(fs::exists(path("killed.h5.partial")));
-  EXPECT_EQ(json_of("calib show " + path("whole.h5")), json_of("calib show " + path("killed.h5")));
 }
 
 TEST_F(ToyRun, RunReportsOnceAndSkipsWhatIsDone) {

@@ -10,7 +10,7 @@
 #include "core/containers/safetensors.h"
 #include "eval/evaluate.h"
 #include "kernels/cpu/gemm/packed_weights.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "tests/tools/support.h"
 
 namespace octet::test {
@@ -25,7 +25,7 @@ std::string write_json(const std::string& name, const nlohmann::json& json) {
 TEST(SmolLM2Oracle, Float32LogitsEqualTransformers) {
   const at::NoGradGuard no_gradients;
   const std::string directory = smollm2();
-  const auto ids = open_windows(directory, english(), 512).window(3);
+  const auto ids = open_windows(SourceModel(directory), english(), 512).window(3);
   LoadedModel model = load_model(directory);
   Batch batch;
   batch.ids = at::tensor(ids, at::kLong).unsqueeze(0);
@@ -64,7 +64,7 @@ class SmolLM2SchemesOracle : public testing::TestWithParam<const char*> {};
 
 TEST_P(SmolLM2SchemesOracle, CountersProveTheScheme) {
   const std::string scheme = GetParam();
-  const EvalData data = open_eval_data(smollm2_quantized(scheme), english(), 256, 2);
+  const EvalData data = open_eval_data(SourceModel(smollm2_quantized(scheme)), english(), 256, 2);
   Log log(true);
   StopToken stop;
   Context context{log, stop, "cpu", 0};
@@ -85,7 +85,7 @@ TEST_P(SmolLM2SchemesOracle, PerplexityEqualsTransformers) {
   const at::NoGradGuard no_gradients;
   const std::string scheme = GetParam();
   const std::string directory = smollm2_quantized(scheme);
-  const TokenWindows text = open_windows(directory, english(), 256);
+  const TokenWindows text = open_windows(SourceModel(directory), english(), 256);
   std::vector<std::vector<int64_t>> windows;
   for (int64_t i = 0; i < (scheme == "w8a16" ? 8 : 24); ++i) windows.push_back(text.window(i));
   const auto count = static_cast<int64_t>(windows.size());

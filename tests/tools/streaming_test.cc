@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "core/io/input_file.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "quant/qparams.h"
 #include "tests/tools/support.h"
 #include "tests/tools/toy_directory.h"
@@ -56,7 +57,7 @@ void write_large(const fs::path& folder) {
                  {"num_attention_heads", 16},
                  {"num_key_value_heads", 4},
                  {"head_dim", 64}});
-  const Topology topology = llama_topology(parse_config(config, "large"));
+  const Topology topology = Llama(parse_config(config, "large")).topology();
   std::map<std::string, at::Tensor> tensors;
   const auto fill = [&](const std::string& name, at::IntArrayRef shape) {
     tensors[name] = (at::randn(shape) * 0.02).to(at::kHalf);
@@ -200,7 +201,7 @@ TEST_F(DeepSeek, RoutersAndNormsAreKeptAndExpertsQuantized) {
   EXPECT_EQ(result["kept"]["model.layers.3.mlp.gate"], "router");
   EXPECT_EQ(result["kept"]["model.layers.61.eh_proj"], "not a listed projection name");
   EXPECT_EQ(result["kept_tensors"]["model.layers.*.input_layernorm.weight"]["reason"], "norm");
-  const Checkpoint made(path("w8a8-dynamic"));
+  CheckpointTensors made(path("w8a8-dynamic"));
   for (const char* kept : {"model.embed_tokens", "lm_head", "model.norm", "model.layers.3.mlp.gate",
                            "model.layers.3.input_layernorm"}) {
     const std::string name = std::string(kept) + ".weight";
@@ -217,8 +218,7 @@ TEST_F(DeepSeek, RoutersAndNormsAreKeptAndExpertsQuantized) {
     EXPECT_TRUE(at::equal(weight, expected.q)) << module;
     EXPECT_TRUE(at::equal(read_tensor(made, module + ".weight_scale"), expected.scale)) << module;
   }
-  const auto config = nlohmann::json::parse(
-      read_file(made.tensors().begin()->second.file->path().parent_path() / "config.json"));
+  const auto config = nlohmann::json::parse(read_file(path("w8a8-dynamic") + "/config.json"));
   EXPECT_EQ(config["quantization_config"]["quant_method"], "compressed-tensors");
   EXPECT_THAT(config["quantization_config"]["ignore"].dump(),
               AllOf(HasSubstr("mlp.gate\""), HasSubstr("eh_proj\""), HasSubstr("lm_head\"")));
@@ -226,7 +226,7 @@ TEST_F(DeepSeek, RoutersAndNormsAreKeptAndExpertsQuantized) {
 
 TEST_F(DeepSeek, FourBitsInGroups) {
   quantize("w4a16-g32");
-  const Checkpoint made(path("w4a16-g32"));
+  CheckpointTensors made(path("w4a16-g32"));
   for (const auto& [module, wide] : wide_) {
     if (module == "model.layers.61.eh_proj") continue;
     const QuantizedWeight expected = quantize_weight(wide, {Dtype::kI4, 32, true, Dtype::kBF16});

@@ -84,7 +84,7 @@ inline void write_toy(const std::filesystem::path& folder,
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "config.json") << toy_config_json().dump();
   std::ofstream(folder / "tokenizer.json") << toy_tokenizer_json().dump();
-  auto tensors = random_tensors(llama_topology(parse_config(toy_config_json(), "toy")), 3, 0.2);
+  auto tensors = random_tensors(Llama(parse_config(toy_config_json(), "toy")).topology(), 3, 0.2);
   for (auto& [name, tensor] : tensors) tensor = tensor.to(at::kHalf);
   if (spoil) spoil(tensors);
   std::vector<TensorInfo> infos;

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "models/open.h"
+#include "models/source_model.h"
 #include "tools/bench/worker_process.h"
 
 namespace octet {
@@ -35,7 +35,7 @@ std::vector<Contestant> contestants(const BenchOptions& options) {
   std::vector<Contestant> all;
   for (const std::string& model : options.models) {
     std::vector<std::string> dtypes = {"float32"};
-    if (!open_config(model).quantized) {
+    if (!SourceModel(model).config().quantized) {
       dtypes =
           options.dtypes.empty() ? std::vector<std::string>{"float32", "bfloat16"} : options.dtypes;
     }
@@ -93,44 +93,41 @@ BenchResult result_of(const Contestant& contestant, const BenchOptions& options)
   return result;
 }
 
-// What the child is told, besides its model and dtype.
-std::vector<std::string> worker_arguments(const Contestant& one, const BenchOptions& options,
+// What the child is told: the options with its own model and dtype.
+std::vector<std::string> worker_arguments(const Contestant& one, BenchOptions options,
                                           const Context& context) {
-  std::vector<std::string> arguments = {"bench", one.model, "--worker", one.dtype};
-  const auto add = [&](const char* flag, const std::string& value) {
-    arguments.insert(arguments.end(), {flag, value});
-  };
-  for (const auto& [flag, value] :
-       {std::pair{"--prefill", options.prefill}, std::pair{"--decode", options.decode},
-        std::pair{"--items", options.items}, std::pair{"--batch", options.batch},
-        std::pair{"--beam", options.beam},
-        std::pair{"--threads", static_cast<int64_t>(context.threads)}}) {
-    add(flag, fmt::format("{}", value));
+  options.models = {one.model};
+  options.dtypes.clear();
+  options.worker = one.dtype;
+  std::vector<std::string> arguments = {
+      "bench",    "--threads",    fmt::format("{}", context.threads),
+      "--device", context.device, "--quiet"};
+  for (const std::string& argument : to_arguments(options, BenchOptions())) {
+    arguments.push_back(argument);
   }
-  if (!options.data.empty()) add("--data", options.data);
-  add("--device", context.device);
-  arguments.emplace_back("--quiet");
   return arguments;
 }
 
 }  // namespace
 
 void BenchOptions::visit(OptionVisitor& v) {
-  v.positional("[MODEL]", "models to compare; float ones run in each of --dtypes", models);
-  v.field("dtypes", "arithmetic of float models, one value a flag (default: float32 and bfloat16)",
-          dtypes);
-  v.field("prefill", "language models: tokens of the prompt", prefill);
-  v.field("decode", "language models: tokens decoded one by one behind it", decode);
-  v.field("data", "translation models: sentences, as parallel:SRC,TGT or gettext:LANG[:DIR]", data);
-  v.field("items", "sentences or images in a turn", items);
+  v.positional("[MODEL]", "models to compare; float models run once in each of --dtypes", models);
+  v.field(
+      "dtypes",
+      "dtype to run float models in: float32, bfloat16 or float16; repeatable (default: float32 "
+      "and bfloat16)",
+      dtypes);
+  v.field("prefill", "tokens in the prompt of a language model", prefill);
+  v.field("decode", "tokens that a language model then decodes one by one", decode);
+  v.field("data", "sentences for translation models: parallel:SRC,TGT or gettext:LANG[:DIR]", data);
+  v.field("items", "sentences or images in one round", items);
   v.field("batch", "sentences or images in a batch", batch);
-  v.field("beam", "translation models: hypotheses a sentence, 1 for greedy search", beam);
-  v.field("rounds", "turns of each model", rounds);
-  v.field("kernel", "time GPU kernels in place of models: all, gemm, layer, weight-only or rows",
+  v.field("beam", "beam size of the translation search, 1 for greedy", beam);
+  v.field("rounds", "rounds of each model; the models take turns", rounds);
+  v.field("kernel", "time GPU kernels instead of models: all, gemm, layer, weight-only or rows",
           kernel);
-  v.field("rows", "rows (tokens) of the kernels' input, one number a flag (default: 1 to 4096)",
-          rows);
-  v.field("worker", "used between octet's own processes", worker);
+  v.field("rows", "rows (tokens) of the kernels' input; repeatable (default: 1 to 4096)", rows);
+  v.field("worker", "internal: the dtype that a child process of octet bench runs", worker);
 }
 
 std::vector<BenchResult> bench(const BenchOptions& options, Context& context) {

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "models/run/device.h"
+#include "models/run/hardware.h"
 #include "report/table.h"
 #include "tools/bench/kernel_bench.h"
 
@@ -90,11 +91,11 @@ int bench_kernels(const std::string& name, const std::vector<int64_t>& rows, int
   const std::vector<KernelCase> cases = kernel_cases(name, rows, context);
   Progress progress(context.log, "kernels", static_cast<int64_t>(cases.size()));
   for (const KernelCase& what : cases) {
-    context.stop.check("start it again");
+    context.stop.check("run the same command again");
     timings.push_back(to_json(time_kernel(what, rounds), card));
     progress.advance();
   }
-  const std::string hardware = hardware_line(device, context.threads);
+  const std::string hardware = hardware_line(context.device, context.threads);
   if (as_json) {
     fmt::print("{}\n", json{{"hardware", hardware},
                             {"copy_bytes_per_second", card.copy},

@@ -7,6 +7,7 @@
 
 #include "eval/memory.h"
 #include "models/parse_dtype.h"
+#include "models/source_model.h"
 #include "quant/load_model.h"
 #include "tools/bench/bench.h"
 #include "tools/bench/workload.h"
@@ -15,9 +16,10 @@ namespace octet {
 
 int bench_worker(const BenchOptions& options, Context& context) {
   const at::NoGradGuard no_gradients;
-  LoadedModel model = load_model(options.models.front(),
-                                 {parse_dtype(options.worker), context.device, context.gemm_file});
-  const auto workload = make_workload(model, options, context);
+  const SourceModel source(options.models.front());
+  LoadedModel model =
+      load_model(source, {parse_dtype(options.worker), context.device, context.gemm_file});
+  const auto workload = make_workload(source, model, options, context);
   workload->warm_up();
   std::puts("ready");
   std::fflush(stdout);

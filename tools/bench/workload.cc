@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "datasets/pairs.h"
-#include "models/data/samples.h"
+#include "models/architectures/registry.h"
 #include "models/decoding/translation.h"
 #include "models/run/device.h"
 
@@ -79,9 +79,10 @@ class LanguageWorkload : public Workload {
 // The same sentences in every round.
 class TranslationWorkload : public Workload {
  public:
-  TranslationWorkload(LoadedModel& model, const BenchOptions& options, Context& context)
+  TranslationWorkload(const SourceModel& source, LoadedModel& model, const BenchOptions& options,
+                      Context& context)
       : device_(model.executor->options().device),
-        translator_(*model.model, *model.executor, model.config, options.models.front()),
+        translator_(*model.model, *model.executor, source),
         context_(context) {
     require_option(options.data, "data", "sentences to translate, e.g. parallel:SRC,TGT");
     translator_.generation().beams = options.beam;
@@ -162,11 +163,11 @@ class VisionWorkload : public Workload {
 
 }  // namespace
 
-std::unique_ptr<Workload> make_workload(LoadedModel& model, const BenchOptions& options,
-                                        Context& context) {
+std::unique_ptr<Workload> make_workload(const SourceModel& source, LoadedModel& model,
+                                        const BenchOptions& options, Context& context) {
   switch (task_kind(model.config)) {
     case TaskKind::kTranslation:
-      return std::make_unique<TranslationWorkload>(model, options, context);
+      return std::make_unique<TranslationWorkload>(source, model, options, context);
     case TaskKind::kVision:
       return std::make_unique<VisionWorkload>(model, options);
     case TaskKind::kLanguage:

@@ -18,7 +18,7 @@ class Workload {
 };
 
 /// By the model's task. UsageError where it needs data that the options do not name.
-std::unique_ptr<Workload> make_workload(LoadedModel& model, const BenchOptions& options,
-                                        Context& context);
+std::unique_ptr<Workload> make_workload(const SourceModel& source, LoadedModel& model,
+                                        const BenchOptions& options, Context& context);
 
 }  // namespace octet

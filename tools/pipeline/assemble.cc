@@ -4,12 +4,16 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
 
 #include "core/json.h"
 #include "core/version.h"
-#include "models/open.h"
-#include "models/run/device.h"
+#include "models/run/hardware.h"
+#include "models/run/model.h"
+#include "models/source_model.h"
 #include "quant/quantize_job.h"
+#include "tools/command.h"
 #include "tools/pipeline/stage_json.h"
 
 namespace octet {
@@ -51,67 +55,73 @@ VariantResult quantized_variant(const Variant& variant, const json& scores, cons
   return result;
 }
 
-// In the order of the network; those whose input is quantized per token have no range.
-std::vector<ActivationRange> ranges_of(const Topology& topology, const StaticInputs& inputs) {
-  std::vector<ActivationRange> ranges;
-  for (const Site& site : topology.sites) {
-    const auto found = inputs.find(site.name);
-    if (found == inputs.end() || found->second.per_token) continue;
-    ranges.push_back({site.name, found->second.absmax, found->second.range});
+// What repeats the run, but for octet's own version.
+std::string command_line(const RunOptions& options, const Context& context) {
+  std::vector<std::string> words = {"octet", "run"};
+  CommonOptions common;
+  common.device = context.device;
+  if (context.threads != static_cast<int>(std::thread::hardware_concurrency())) {
+    common.threads = context.threads;
   }
-  return ranges;
+  for (const auto& arguments :
+       {to_arguments(common, CommonOptions()), to_arguments(options, RunOptions())}) {
+    words.insert(words.end(), arguments.begin(), arguments.end());
+  }
+  return shell_line(words);
 }
 
-std::string command_line(const RunOptions& options) {
-  std::string line = "octet run " + options.model;
-  const auto add = [&](const char* flag, const std::string& value) {
-    if (!value.empty()) line += fmt::format(" --{} '{}'", flag, value);
-  };
-  add("data", options.data);
-  add("calib-data", options.calib_data);
-  add("train-data", options.train_data);
-  add("valid-data", options.valid_data);
-  add("eval-data", options.eval_data);
-  line += fmt::format(" --schemes {} --head {}", options.schemes, options.head);
-  if (options.finetune > 0) {
-    line += fmt::format(" --finetune {} --lr {} --batch-tokens {}", options.finetune, options.lr,
-                        options.batch_tokens);
-    add("finetune-schemes", options.finetune_schemes);
-    if (options.learn_scales) line += " --learn-scales";
-  }
-  return line + " --out " + options.out;
-}
-
-void fill_head(const RunOptions& options, Report& report) {
-  report.model = options.name.empty() ? fs::path(options.model).filename().string() : options.name;
+void fill_head(const SourceModel& model, const RunOptions& options, const Context& context,
+               Report& report) {
+  report.model = options.name.empty() ? model.path().filename().string() : options.name;
   report.title = fmt::format("{}: quantized against its float baselines", report.model);
   report.reference = "float32";
   report.baselines = {"float32", "bfloat16"};
-  report.fp16_checkpoint_bytes = weight_file_bytes(options.model);
+  report.fp16_checkpoint_bytes = model.weight_file_bytes();
   json provenance = to_json(options);
   provenance["octet"] = kVersion;
-  provenance["model_fingerprint"] = model_fingerprint(options.model);
+  provenance["model_fingerprint"] = model.fingerprint();
   report.provenance = provenance.dump();
-  report.commands = {command_line(options)};
+  report.commands = {command_line(options, context)};
+}
+
+// The layers that are kept, which all schemes agree on, and the ranges of those inputs that some
+// variant quantizes with one scale, in the order of the network.
+void fill_layers(const SourceModel& model, const RunOptions& options, const Stages& stages,
+                 const Context& context, Report& report) {
+  const ModelConfig& config = model.config();
+  const Topology topology = make_model(config)->topology();
+  StaticInputs inputs;
+  if (stages.calibrated()) {
+    inputs = static_inputs(model, stages.quantize_options("w8a8-static"), context.log);
+    report.range_method = options.quantize.range;
+  }
+  std::set<std::string> kept, ranged;
+  for (const Variant& variant : stages.variants()) {
+    const PlanRules rules =
+        plan_rules(stages.quantize_options(variant.scheme), config.architecture);
+    for (const ModulePlan& module : plan_modules(topology, rules, inputs)) {
+      if (module.input_range > 0) ranged.insert(module.module);
+      if (module.quantized() || !kept.insert(module.module).second) continue;
+      report.kept_layers.push_back(module.module + " (" + module.reason + ")");
+    }
+  }
+  report.kept_layers.emplace_back("embeddings and norms (kept by design)");
+  for (const Site& site : topology.sites) {
+    if (!ranged.contains(site.matrices.front().name)) continue;
+    const StaticInput& input = inputs.at(site.name);
+    report.ranges.push_back({site.name, input.absmax, input.range});
+  }
 }
 
 }  // namespace
 
-Report assemble_report(const RunOptions& options, TaskKind task, const Stages& stages,
-                       const Context& context) {
+Report assemble_report(const SourceModel& model, const RunOptions& options, TaskKind task,
+                       const Stages& stages, const Context& context) {
   Report report;
-  fill_head(options, report);
+  fill_head(model, options, context, report);
   report.task = task;
-  report.hardware = hardware_line(open_device(context.device), context.threads);
-  const ModelConfig config = open_config(options.model);
-  const Topology topology = make_model(config)->topology();
-  PlanRules rules = default_rules(config.architecture, "w8a16");
-  rules.head = parse_scheme(options.head == "keep" ? "fp16" : "w8a16");
-  for (const ModulePlan& module : plan_modules(topology, rules)) {
-    if (!module.quantized())
-      report.kept_layers.push_back(module.module + " (" + module.reason + ")");
-  }
-  report.kept_layers.emplace_back("embeddings and norms (kept by design)");
+  report.hardware = hardware_line(context.device, context.threads);
+  fill_layers(model, options, stages, context, report);
   const json scores = stages.result("eval"), speeds = stages.result("bench"),
              layers = stages.result("layers");
   report.eval_signature = scores.at("float32").value("signature", "");
@@ -120,10 +130,6 @@ Report assemble_report(const RunOptions& options, TaskKind task, const Stages& s
   }
   for (const Variant& variant : stages.variants()) {
     report.variants.push_back(quantized_variant(variant, scores, speeds, layers));
-  }
-  if (stages.calibrated()) {
-    report.ranges = ranges_of(topology, static_inputs(stages.quantize_options("w8a8-static")));
-    report.range_method = options.range;
   }
   return report;
 }

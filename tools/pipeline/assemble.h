@@ -1,11 +1,12 @@
 // From what the stages of a run left to its report.
 #pragma once
+#include "models/architectures/registry.h"
 #include "report/report.h"
 #include "tools/pipeline/stages.h"
 
 namespace octet {
 
-Report assemble_report(const RunOptions& options, TaskKind task, const Stages& stages,
-                       const Context& context);
+Report assemble_report(const SourceModel& model, const RunOptions& options, TaskKind task,
+                       const Stages& stages, const Context& context);
 
 }  // namespace octet

@@ -1,25 +1,27 @@
 // octet run: calibrate, quantize, fine-tune, eval, bench and report as one job that goes on where
 // it stopped.
 #pragma once
-#include <cstdint>
 #include <string>
 
-#include "core/context.h"
-#include "core/options.h"
+#include "calib/calibrate.h"
+#include "eval/eval_options.h"
+#include "finetune/finetune.h"
+#include "quant/quantize.h"
+#include "tools/bench/bench.h"
 
 namespace octet {
 
+/// The options of the stages, of which visit() offers a part; what a stage is told of the others'
+/// results (paths, schemes, roles of the data) is filled in when it runs.
 struct RunOptions : Options {
-  std::string model, data, calib_data, train_data, valid_data, eval_data, out, name;
-  std::string schemes = "w8a8-dynamic,w8a8-static,w8a16", head = "keep";
-  std::string range = "mse";
-  double percentile = 99.99;
-  int64_t samples = 128, calib_length = 512, eval_length = 1024, windows = -1, seed = 0;
-  int64_t finetune = 0, batch_tokens = 2048;
-  std::string finetune_schemes;
-  double lr = 1e-5;
-  bool learn_scales = false;
-  int64_t prefill = 512, decode = 64, items = 128, batch = 32, beam = 4, rounds = 5;
+  std::string data, out, name;
+  std::string schemes = "w8a8-dynamic,w8a8-static,w8a16", finetune_schemes;
+  CalibrateOptions calibrate;
+  QuantizeOptions quantize;  ///< of every variant, fine-tuned or not
+  FinetuneOptions finetune;
+  EvalOptions eval;
+  BenchOptions bench;
+  RunOptions();
   void visit(OptionVisitor& v) override;
 };
 

@@ -15,19 +15,19 @@ const std::string& or_else(const std::string& named, const std::string& otherwis
 }  // namespace
 
 RunData run_data(const RunOptions& options, TaskKind task) {
-  RunData data{or_else(options.calib_data, options.data), "", "",
-               or_else(options.eval_data, options.data)};
+  RunData data{or_else(options.calibrate.data, options.data), "", "",
+               or_else(options.eval.data, options.data)};
   require_option(data.calib, "calib-data", "data for calibration");
   require_option(data.eval, "eval-data", "data for evaluation");
   if (parse_data_parts(data.eval).front().kind == DataKind::kChoice) {
     throw UsageError("--eval-data " + data.eval, "text:FILE or jsonl:FILE, for perplexity",
                      "take the accuracy of each model with octet eval --data choice:FILE");
   }
-  if (options.finetune == 0) return data;
-  data.train = or_else(options.train_data, data.calib);
+  if (options.finetune.trainer.steps == 0) return data;
+  data.train = or_else(options.finetune.data, data.calib);
   const bool splits = task != TaskKind::kLanguage;
-  data.valid = or_else(options.valid_data, splits ? data.train : "");
-  require_option(data.valid, "valid-data", "a text to choose the best step by, not trained on");
+  data.valid = or_else(options.finetune.eval_data, splits ? data.train : "");
+  require_option(data.valid, "valid-data", "a held-out text for choosing the best step");
   return data;
 }
 

@@ -3,7 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "models/data/samples.h"
+#include "models/architectures/registry.h"
 #include "tools/pipeline/run.h"
 
 namespace octet {

@@ -4,22 +4,18 @@
 #include <vector>
 
 #include "core/context.h"
+#include "eval/eval_options.h"
 #include "eval/task_scores.h"
-#include "quant/load_model.h"
 
 namespace octet {
 
-struct ScoreOptions {
-  std::string model;  ///< whose tokenizer or preprocessing reads the data
-  std::string data;
-  int64_t length = 1024;  ///< of a window of text
-  int64_t samples = 0;    ///< windows, sentences or images; 0: all
-  int64_t beam = 4, batch = 32;
-  uint64_t seed = 0;
-};
+struct LoadedModel;
+class SourceModel;
 
-/// Every model of `models`, the first of which is the reference, by the task of its architecture.
-std::vector<TaskScores> score_models(const std::vector<LoadedModel*>& models,
-                                     const ScoreOptions& options, Context& context);
+/// Every model of `models`, the first of which is the reference, by the task of its
+/// architecture. Tokenizer or preprocessing of `model` read the data.
+std::vector<TaskScores> score_models(const SourceModel& model,
+                                     const std::vector<LoadedModel*>& models,
+                                     const EvalOptions& options, Context& context);
 
 }  // namespace octet

@@ -2,7 +2,7 @@
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
-#include "finetune/trainer.h"
+#include "finetune/training.h"
 #include "report/report.h"
 
 namespace octet {

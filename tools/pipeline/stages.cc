@@ -7,10 +7,12 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "calib/calibrate.h"
 #include "core/error.h"
 #include "core/json.h"
 #include "eval/layer_errors.h"
+#include "models/data/open_samples.h"
+#include "quant/load_model.h"
+#include "quant/quantize_job.h"
 #include "tools/bench/bench_json.h"
 #include "tools/pipeline/score_models.h"
 
@@ -31,7 +33,7 @@ std::vector<std::string> split_schemes(const std::string& list) {
   for (std::string name; std::getline(stream, name, ',');) {
     if (!parse_scheme(name).quantized()) {
       throw UsageError("fp16 in --schemes", "quantized schemes",
-                       "the float baselines are always there");
+                       "the float baselines are always included");
     }
     schemes.push_back(name);
   }
@@ -40,31 +42,30 @@ std::vector<std::string> split_schemes(const std::string& list) {
   return schemes;
 }
 
-bool is_static(const std::string& scheme) {
-  return parse_scheme(scheme).input.per_tensor();
-}
-
 }  // namespace
 
-Stages::Stages(const RunOptions& options, TaskKind task, const RunData& data, Context& context,
-               StageDir& stage)
-    : options_(options),
+Stages::Stages(const SourceModel& model, const RunOptions& options, TaskKind task,
+               const RunData& data, Context& context, StageDir& stage)
+    : model_(model),
+      options_(options),
       task_(task),
       data_(data),
       context_(context),
       stage_(stage),
       schemes_(split_schemes(options.schemes)) {
-  if (options.finetune == 0) return;
+  if (options.finetune.trainer.steps == 0) return;
   tuned_ = options.finetune_schemes.empty() ? schemes_ : split_schemes(options.finetune_schemes);
   for (const std::string& scheme : tuned_) {
     if (std::find(schemes_.begin(), schemes_.end(), scheme) != schemes_.end()) continue;
     throw UsageError(fmt::format("{} in --finetune-schemes", scheme), "schemes of --schemes",
-                     "add it there, too");
+                     "add it to --schemes as well");
   }
 }
 
 bool Stages::calibrated() const {
-  return std::any_of(schemes_.begin(), schemes_.end(), is_static);
+  return std::any_of(schemes_.begin(), schemes_.end(), [this](const std::string& scheme) {
+    return !quantize_options(scheme).calib.empty();
+  });
 }
 
 void Stages::run() {
@@ -97,50 +98,47 @@ json Stages::result(const std::string& name) const {
 }
 
 void Stages::calibrate_stage() {
-  CalibrateOptions o;
-  o.model = options_.model, o.data = data_.calib, o.out = calibration();
-  o.samples = options_.samples, o.length = options_.calib_length, o.seed = options_.seed;
+  CalibrateOptions o = options_.calibrate;
+  o.model = options_.quantize.model, o.data = data_.calib, o.out = calibration();
   context_.log.info(fmt::format("calibrate on {} samples", o.samples));
-  calibrate(o, context_);
+  calibrate(model_, o, context_);
   stage_.finish("calibrate");
 }
 
 QuantizeOptions Stages::quantize_options(const std::string& scheme) const {
-  QuantizeOptions o;
-  o.model = options_.model, o.out = directory(scheme), o.scheme = scheme, o.head = options_.head;
-  o.range = options_.range, o.percentile = options_.percentile;
-  if (is_static(scheme)) o.calib = calibration();
+  QuantizeOptions o = options_.quantize;
+  o.out = directory(scheme), o.scheme = scheme;
+  if (needs_calibration(plan_rules(o, ""))) o.calib = calibration();
   return o;
 }
 
 void Stages::quantize_stage(const std::string& scheme) {
   context_.log.info("quantize " + scheme);
-  quantize(quantize_options(scheme), context_);
+  quantize(model_, quantize_options(scheme), context_);
   stage_.finish("quantize " + scheme);
 }
 
 FinetuneOptions Stages::finetune_options(const std::string& scheme) const {
-  FinetuneOptions o;
+  FinetuneOptions o = options_.finetune;
+  const int64_t steps = o.trainer.steps;
   o.quantize = quantize_options(scheme);
   o.quantize.out = directory(scheme + "+qat");
   o.data = data_.train, o.eval_data = data_.valid;
-  o.batch_tokens = options_.batch_tokens;
   if (task_ == TaskKind::kVision) o.batch_tokens = 0, o.batch = kTunedImages;
-  o.length = task_ == TaskKind::kLanguage ? options_.calib_length : 0;
+  o.length = task_ == TaskKind::kLanguage ? options_.calibrate.length : 0;
   o.eval_samples = task_ == TaskKind::kLanguage ? 32 : 512;
-  o.learn_scales = options_.learn_scales;
-  o.trainer.steps = options_.finetune;
-  o.trainer.warmup = std::max<int64_t>(1, options_.finetune / 20);
-  o.trainer.eval_every = o.trainer.save_every = std::max<int64_t>(1, options_.finetune / 10);
+  o.trainer.warmup = std::max<int64_t>(1, steps / 20);
+  o.trainer.eval_every = o.trainer.save_every = std::max<int64_t>(1, steps / 10);
   // What 8 bits lose is so little that larger steps only add to it.
-  o.trainer.lr = parse_scheme(scheme).weight.element == Dtype::kI4 ? options_.lr : options_.lr / 10;
+  if (parse_scheme(scheme).weight.element != Dtype::kI4) o.trainer.lr /= 10;
   if (context_.device.starts_with("cuda")) o.trainer.precision = "bfloat16";
   return o;
 }
 
 void Stages::finetune_stage(const std::string& scheme) {
-  context_.log.info(fmt::format("fine-tune {} for {} steps", scheme, options_.finetune));
-  const FinetuneResult tuned = finetune(finetune_options(scheme), {}, context_);
+  context_.log.info(
+      fmt::format("fine-tune {} for {} steps", scheme, options_.finetune.trainer.steps));
+  const FinetuneResult tuned = finetune(model_, finetune_options(scheme), {}, context_);
   context_.log.info(fmt::format("{}: {}", scheme, tuned.verdict));
   stage_.finish("finetune " + scheme);
 }
@@ -154,8 +152,7 @@ void Stages::json_stage(const std::string& name, Work&& work) {
 }
 
 json Stages::eval_stage() {
-  LoadedModel reference =
-      load_model(options_.model, {at::kFloat, context_.device, context_.gemm_file});
+  LoadedModel reference = load_model(model_, {at::kFloat, context_.device, context_.gemm_file});
   std::vector<LoadedModel> models;
   for (const Variant& variant : variants_) {
     models.push_back(
@@ -163,21 +160,19 @@ json Stages::eval_stage() {
   }
   std::vector<LoadedModel*> all = {&reference};
   for (LoadedModel& model : models) all.push_back(&model);
-  ScoreOptions o;
-  o.model = options_.model, o.data = data_.eval, o.length = options_.eval_length;
-  o.samples = options_.windows >= 0 ? options_.windows : task_ == TaskKind::kLanguage ? 16 : 0;
-  o.beam = options_.beam, o.batch = options_.batch, o.seed = static_cast<uint64_t>(options_.seed);
-  const auto scores = score_models(all, o, context_);
+  EvalOptions o = options_.eval;
+  o.data = data_.eval;
+  if (o.windows < 0) o.windows = task_ == TaskKind::kLanguage ? 16 : 0;
+  o.beam = options_.bench.beam, o.batch = options_.bench.batch, o.seed = options_.calibrate.seed;
+  const auto scores = score_models(model_, all, o, context_);
   json result = {{"float32", to_json(scores[0])}};
   for (size_t i = 0; i < variants_.size(); ++i) result[variants_[i].name] = to_json(scores[i + 1]);
   return result;
 }
 
 json Stages::layers_stage() {
-  LoadedModel reference =
-      load_model(options_.model, {at::kFloat, context_.device, context_.gemm_file});
-  const auto samples =
-      open_samples(options_.model, data_.calib, Split::kTrain, options_.calib_length);
+  LoadedModel reference = load_model(model_, {at::kFloat, context_.device, context_.gemm_file});
+  const auto samples = open_samples(model_, data_.calib, Split::kTrain, options_.calibrate.length);
   json result = json::object();
   for (const Variant& variant : variants_) {
     LoadedModel model =
@@ -193,11 +188,9 @@ json Stages::layers_stage() {
 }
 
 json Stages::bench_stage() {
-  BenchOptions o;
-  o.models = {options_.model};
+  BenchOptions o = options_.bench;
+  o.models = {options_.quantize.model};
   for (const Variant& variant : variants_) o.models.push_back(variant.directory);
-  o.prefill = options_.prefill, o.decode = options_.decode, o.rounds = options_.rounds;
-  o.items = options_.items, o.batch = options_.batch, o.beam = options_.beam;
   if (task_ == TaskKind::kTranslation) o.data = data_.eval;
   const auto results = bench(o, context_);
   json speeds = json::object();

@@ -6,6 +6,7 @@
 
 #include "core/io/stage_dir.h"
 #include "finetune/finetune.h"
+#include "models/architectures/registry.h"
 #include "quant/quantize.h"
 #include "tools/pipeline/run_data.h"
 
@@ -22,8 +23,8 @@ struct Variant {
 class Stages {
  public:
   /// UsageError for schemes that are none.
-  Stages(const RunOptions& options, TaskKind task, const RunData& data, Context& context,
-         StageDir& stage);
+  Stages(const SourceModel& model, const RunOptions& options, TaskKind task, const RunData& data,
+         Context& context, StageDir& stage);
   void run();
 
   const std::vector<Variant>& variants() const { return variants_; }
@@ -46,6 +47,7 @@ class Stages {
   void json_stage(const std::string& name, Work&& work);
   std::string directory(const std::string& variant) const;
 
+  const SourceModel& model_;
   const RunOptions& options_;
   TaskKind task_;
   const RunData& data_;

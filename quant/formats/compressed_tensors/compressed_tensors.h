@@ -11,6 +11,8 @@
 
 namespace octet {
 
+class SourceModel;
+
 /// What becomes of every tensor of `source`, in its order: the plan's modules as compressed-tensors
 /// stores them, with scales of `scale_type`; everything else is copied. A stored copy of a tied
 /// head is left out. Error naming the tensor when a module's weight has another shape than planned.
@@ -22,6 +24,6 @@ void require_tensors(const TensorSource& source, const Topology& topology);
 
 /// Copies what stands beside the weights (tokenizer, chat template, generation config) or, for a
 /// GGUF source, writes tokenizer.json and tokenizer_config.json from its metadata.
-void copy_companions(const std::filesystem::path& model, const std::filesystem::path& directory);
+void copy_companions(const SourceModel& model, const std::filesystem::path& directory);
 
 }  // namespace octet

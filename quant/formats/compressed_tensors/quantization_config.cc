@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/json.h"
-#include "models/architectures/vit.h"
+#include "models/architectures/registry.h"
 #include "quant/formats/compressed_tensors/elements.h"
 
 namespace octet {
@@ -49,7 +49,7 @@ std::vector<Scheme> schemes_of(const std::vector<ModulePlan>& plan) {
 // compares with: unknown names do no harm in either.
 void add_names(const std::string& module, json& names) {
   names.push_back(module);
-  const std::string renamed = vit_module_in_transformers5(module);
+  const std::string renamed = module_in_transformers5(module);
   if (renamed != module) names.push_back(renamed);
 }
 

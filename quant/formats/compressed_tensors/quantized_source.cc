@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
-#include "core/json.h"
+#include "models/source_model.h"
+#include "models/weights/checkpoint_tensors.h"
 #include "models/weights/weight_sources.h"
 #include "quant/qparams.h"
 
@@ -15,15 +16,14 @@ namespace {
 
 using nlohmann::json;
 
-json quantization_config(const std::filesystem::path& directory) {
-  const std::string path = (directory / "config.json").string();
-  const json config = read_json(path);
+const json& quantization_config(const SourceModel& model) {
+  const json& config = model.config_json();
   if (config.is_object() && config.contains("quantization_config") &&
       config["quantization_config"].is_object()) {
     return config["quantization_config"];
   }
-  throw Error(fmt::format("no quantization_config in {}", path), "a quantized directory",
-              "quantize the model first");
+  throw Error(fmt::format("no quantization_config in {}", model.config_name()),
+              "a quantized directory", "quantize the model first");
 }
 
 // The module of "<module>.weight", or empty.
@@ -34,11 +34,12 @@ std::string module_of(const std::string& name) {
 
 }  // namespace
 
-QuantizedSource::QuantizedSource(const std::filesystem::path& directory)
-    : checkpoint_(directory), config_(quantization_config(directory), directory.string()) {}
+QuantizedSource::QuantizedSource(const SourceModel& model)
+    : source_(std::make_shared<CheckpointTensors>(model.checkpoint())),
+      config_(quantization_config(model), model.path().string()) {}
 
 bool QuantizedSource::stored_quantized(const std::string& module) const {
-  return checkpoint_.has(module + ".weight_scale");
+  return source_->has(module + ".weight_scale");
 }
 
 Scheme QuantizedSource::scheme_of(const std::string& module) const {
@@ -55,17 +56,17 @@ Scheme QuantizedSource::scheme_of(const std::string& module) const {
 
 bool QuantizedSource::has(const std::string& name) const {
   const std::string module = module_of(name);
-  return checkpoint_.has(name) || (!module.empty() && checkpoint_.has(module + ".weight_packed"));
+  return source_->has(name) || (!module.empty() && source_->has(module + ".weight_packed"));
 }
 
 at::Tensor QuantizedSource::codes(const std::string& module, Dtype element) const {
-  if (checkpoint_.has(module + ".weight_packed")) {
-    const at::Tensor shape = read_tensor(checkpoint_, module + ".weight_shape").to(at::kLong);
-    return unpack_qweight(read_tensor(checkpoint_, module + ".weight_packed"),
+  if (source_->has(module + ".weight_packed")) {
+    const at::Tensor shape = read_tensor(*source_, module + ".weight_shape").to(at::kLong);
+    return unpack_qweight(read_tensor(*source_, module + ".weight_packed"),
                           shape.numel() == 2 ? shape.reshape({-1})[1].item<int64_t>() : 0, element,
                           module + ".weight_packed");
   }
-  const at::Tensor q = read_tensor(checkpoint_, module + ".weight");
+  const at::Tensor q = read_tensor(*source_, module + ".weight");
   const bool fits = q.scalar_type() == at::kChar && q.dim() == 2 && q.numel() > 0;
   const int width = bits(element), limit = 1 << (width - 1);
   if (!fits || q.min().item<int>() < -limit || q.max().item<int>() >= limit) {
@@ -78,7 +79,7 @@ at::Tensor QuantizedSource::codes(const std::string& module, Dtype element) cons
 }
 
 at::Tensor QuantizedSource::positive(const std::string& name) const {
-  const at::Tensor value = read_tensor(checkpoint_, name).to(at::kFloat);
+  const at::Tensor value = read_tensor(*source_, name).to(at::kFloat);
   if (!value.gt(0).all().item<bool>() || !value.isfinite().all().item<bool>()) {
     throw Error(fmt::format("a scale that is not positive in {}", name), "positive finite scales",
                 "quantize the model again");
@@ -105,7 +106,7 @@ Weight QuantizedSource::get(const std::string& name) {
   Weight weight;
   const std::string module = module_of(name);
   if (module.empty() || !stored_quantized(module)) {
-    weight.dense = read_tensor(checkpoint_, name);
+    weight.dense = read_tensor(*source_, name);
     check_finite(name, weight.dense);
     return weight;
   }

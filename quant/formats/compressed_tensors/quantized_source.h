@@ -1,18 +1,20 @@
 // Reads compressed-tensors directories, octet's own and others' (compressed-tensors 0.20,
 // docs/checkpoint-format.md): symmetric INT8 and INT4 weights, packed or as plain integers.
 #pragma once
-#include <filesystem>
+#include <memory>
 #include <string>
 
-#include "core/containers/safetensors.h"
+#include "models/weights/tensor_source.h"
 #include "models/weights/weight_source.h"
 #include "quant/formats/compressed_tensors/compressed_tensors_config.h"
 
 namespace octet {
 
+class SourceModel;
+
 class QuantizedSource : public WeightSource {
  public:
-  explicit QuantizedSource(const std::filesystem::path& directory);
+  explicit QuantizedSource(const SourceModel& model);
   bool has(const std::string& name) const override;
   /// "<module>.weight" gives codes and scales where the module is quantized, else the dense tensor.
   Weight get(const std::string& name) override;
@@ -26,7 +28,7 @@ class QuantizedSource : public WeightSource {
   at::Tensor positive(const std::string& name) const;
   at::Tensor weight_scale(const std::string& module, const CompressedTensorsConfig::Group& group,
                           const at::Tensor& q) const;
-  Checkpoint checkpoint_;
+  std::shared_ptr<TensorSource> source_;
   CompressedTensorsConfig config_;
 };
 

@@ -1,0 +1,3 @@
+from octet import main
+
+main()
