@@ -57,7 +57,7 @@ using ChatTemplatesOracle = ChatTemplates;
 TEST_F(ChatTemplatesOracle, RenderedAsTransformersDoes) {
   write_tokenizer();
   ASSERT_EQ(std::system((test::python_binary() + " " + test::source_dir() +
-                         "/tests/text/chat_templates.py " + dir_.path().string())
+                         "/tests/models/chat_templates.py " + dir_.path().string())
                             .c_str()),
             0);
   const json chats = json::parse(get(dir_ / "chats.json"));
