@@ -1,6 +1,6 @@
 // The one loop over the blocks of a model: one block's weights are loaded at a time, and what
-// passes between blocks is kept for every unit of samples. It knows no scheme and no statistic:
-// what is done in a block is its caller's.
+// passes between blocks is kept for every unit of samples. It knows no scheme and no statistic: the
+// caller decides what happens in a block.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -13,7 +13,7 @@
 
 namespace octet {
 
-/// What is walked. Units are numbered from 0; batch(unit) is the same batch whenever it is asked.
+/// The input of a walk. Units are numbered from 0; batch(unit) always gives the same batch.
 struct WalkSetup {
   const Model* model = nullptr;
   Executor* executor = nullptr;  ///< with nothing loaded
@@ -28,9 +28,9 @@ struct WalkSetup {
 
 struct WalkSide;
 
-/// Hidden of every unit, on its way through the blocks. After a kill, units whose Hidden was on
-/// disk go on behind the last finished block; the others start anew and run through the finished
-/// blocks once more (BlockPass::finished). The results are the same bits.
+/// The Hidden of every unit on its way through the blocks. After a kill, units whose Hidden was on
+/// disk resume after the last finished block; the others start over and run through the finished
+/// blocks again (BlockPass::finished). The results are the same bits.
 class BlockWalk {
  public:
   explicit BlockWalk(WalkSetup setup);
@@ -49,7 +49,7 @@ class BlockWalk {
   HiddenStore hidden_;
 };
 
-/// One block of a walk, loaded as long as this lives.
+/// One block of a walk, loaded for the lifetime of this object.
 class BlockPass {
  public:
   BlockPass(BlockWalk& walk, int block);
@@ -62,7 +62,7 @@ class BlockPass {
   /// runs other kernels, and gives other bits).
   bool finished() const { return block_ < walk_.setup_.finished; }
   Executor& executor() { return *walk_.setup_.executor; }
-  /// Reads the weights anew from their source, e.g. after a fold.
+  /// Reads the weights again from their source, e.g. after a fold.
   void reload();
   /// Runs the first `units` units (-1: all) and drops their outputs; as often as needed.
   void observe(SiteObserver& observer, int64_t units = -1);
@@ -87,7 +87,7 @@ struct WalkSide {
 };
 
 /// Block after block, and in each side after side (of models with as many blocks): a side sees what
-/// those before it have made of the block. Does nothing where all blocks are finished. Interrupted
+/// those before it have made of the block. Does nothing if all blocks are finished. Interrupted
 /// when a stop was requested.
 void walk_blocks(const std::vector<WalkSide>& sides);
 

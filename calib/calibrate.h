@@ -23,11 +23,11 @@ struct CalibrateOptions : Options {
 
 struct CalibrateResult {
   CalibrationStore store;
-  bool reused = false;  ///< OUT stood already, made from the same inputs
+  bool reused = false;  ///< OUT already existed, made from the same inputs
 };
 
 /// Calibrates `model`, which options.model names, and writes OUT (HDF5). Working files live in
-/// OUT.partial/; started again after a kill, the walk goes on behind the last whole block (units
+/// OUT.partial/; restarted after a kill, the walk resumes after the last complete block (units
 /// whose hidden states were in memory run up to there again) and ends with the same bits. Errors:
 /// data too short, options that differ from the started run.
 CalibrateResult calibrate(const SourceModel& model, const CalibrateOptions& options,

@@ -22,8 +22,8 @@ class Histogram {
   /// The same where the largest magnitude of x is known already; it must be exact and finite.
   void add(const float* x, int64_t n, float absmax);
 
-  /// Widens the bins to hold `absmax`, which counts as seen from now on. For counts made elsewhere:
-  /// grow(absmax of the data), count with width(), then add_counts().
+  /// Widens the bins to hold `absmax`, which counts as seen from now on. For counts computed
+  /// elsewhere: call grow(absmax of the data), count with width(), then call add_counts().
   void grow(float absmax);
   /// counts [kBins] in bins of width(), without the zeros.
   void add_counts(std::span<const int64_t> counts, int64_t zeros);
@@ -31,7 +31,7 @@ class Histogram {
   /// Associative and commutative to the bit. Error when the total would not fit 63 bits.
   void merge(const Histogram& other);
 
-  /// A histogram from elsewhere. Error unless every count is at least 0, the total fits 63 bits,
+  /// A histogram from stored parts. Error unless every count is at least 0, the total fits 63 bits,
   /// absmax is finite and not negative, and the highest bin in use is the one of absmax.
   static Histogram from_parts(float absmax, int64_t zeros, std::span<const int64_t> counts);
 

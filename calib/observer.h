@@ -22,9 +22,9 @@ class CalibrationObserver : public SiteObserver {
   void on_input(Id site, const at::Tensor& x) override;
   void on_output(Id site, const at::Tensor& y) override;
 
-  /// By site name, chosen sites that never ran included (with k() == 0).
+  /// By site name, including chosen sites that never ran (with k() == 0).
   const std::map<std::string, SiteStatistics>& statistics() const { return statistics_; }
-  /// The same, and starts anew.
+  /// Returns the same and resets the observer.
   std::map<std::string, SiteStatistics> take();
 
  private:

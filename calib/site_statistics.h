@@ -1,5 +1,4 @@
-// What calibration keeps of one site: everything merges to the same bits over any split of the
-// tokens.
+// The statistics of one site. Any split of the tokens merges to the same bits.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,7 +12,7 @@ namespace octet {
 struct SiteStatistics {
   Histogram values;  ///< every |x[t, j]|
   /// max_j |x[t, j]|, one value a token. A percentile of it (find_range, kPercentile) is the range
-  /// that holds that share of tokens whole; massive outlier tokens fall out of it however large
+  /// that holds that share of tokens whole; massive outlier tokens do not affect it, however large
   /// they are.
   Histogram tokens;
   std::vector<float> channel_absmax;  ///< [K]: max_t |x[t, j]|; empty before the first token

@@ -1,5 +1,6 @@
-// The calibration store: what calibration saw, in HDF5, by whole units, so that shards made on
-// several machines merge into the very numbers of one run. Schema: docs/calibration-store.md.
+// The calibration store: the statistics of a calibration in HDF5, in whole units, so that shards
+// made on several machines merge to exactly the numbers of a single run. Schema:
+// docs/calibration-store.md.
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -1,4 +1,4 @@
-// What every stage is handed besides its options: log, progress, stop request, device, threads.
+// What every stage receives besides its options: log, progress, stop request, device, threads.
 #pragma once
 #include <atomic>
 #include <string>

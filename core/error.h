@@ -6,7 +6,7 @@
 
 namespace octet {
 
-/// A failure that is not the command line's: exit code 1. what() is one line.
+/// A failure with any other cause than the command line: exit code 1. what() is one line.
 class Error : public std::runtime_error {
  public:
   Error(const std::string& found, const std::string& expected, const std::string& remedy);
@@ -24,7 +24,7 @@ class UsageError : public Error {
   using Error::Error;
 };
 
-/// SIGINT or SIGTERM was seen: exit code 130. what() says how to go on.
+/// SIGINT or SIGTERM was received: exit code 130. what() says how to resume.
 class Interrupted : public std::runtime_error {
  public:
   explicit Interrupted(const std::string& how_to_resume);

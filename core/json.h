@@ -1,4 +1,4 @@
-// JSON from elsewhere: strict UTF-8, no duplicate keys, bounded depth.
+// Untrusted JSON: strict UTF-8, no duplicate keys, bounded depth.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>

@@ -20,7 +20,7 @@ class OptionVisitor {
   virtual void field(const char* name, const char* help, bool& value) = 0;
   /// A flag that may be repeated; empty unless given.
   virtual void field(const char* name, const char* help, std::vector<std::string>& value) = 0;
-  /// An operand without a flag, e.g. MODEL; a name in brackets may be left out.
+  /// An operand without a flag, e.g. MODEL; a name in brackets is optional.
   virtual void positional(const char* name, const char* help, std::string& value) = 0;
   virtual void positional(const char* name, const char* help, std::vector<std::string>& value) = 0;
   /// Declares that the field `--name` is also accepted as `--former`, its name in earlier versions.

@@ -20,8 +20,8 @@ std::vector<std::vector<int64_t>> sequential_batches(const std::vector<int64_t>&
                                                      const BatchOptions& options);
 
 /// An endless stream of batches for training, epoch by epoch. Each epoch has every sample once, and
-/// the same number of batches. Samples of like length share a batch; which of them, and the order
-/// of the batches, is drawn anew every epoch. The same number is always the same batch, so a
+/// the same number of batches. Samples of similar length share a batch; their choice and the order
+/// of the batches are drawn anew every epoch. The same number is always the same batch, so a
 /// sampler has no state but the number of the next one, and rank r of R takes the numbers r, r + R,
 /// ...: different batches on each, equally many.
 class BatchSampler {

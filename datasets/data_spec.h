@@ -21,8 +21,8 @@ enum class DataKind {
 /// The word before the colon, "text" for kText.
 const char* kind_name(DataKind kind);
 
-/// Parts of a data set that share no sample. Data that names no split itself takes that of its
-/// role: training and calibration kTrain, choosing a checkpoint kValid, a reported score kTest.
+/// Disjoint parts of a data set. If DATA names no split, its role determines it: kTrain for
+/// training and calibration, kValid for choosing a checkpoint, kTest for a reported score.
 enum class Split { kTrain, kValid, kTest, kAll };
 
 /// "train", "valid", "test" or "all".

@@ -10,7 +10,7 @@
 namespace octet {
 
 /// The files that a part of DATA reads, sorted as they are read. `split` is that of its role. Error
-/// when there are none; a file that is named but missing is found out by reading.
+/// when there are none; a file that is named but missing is reported when it is read.
 std::vector<std::filesystem::path> data_files(const DataSpec& spec, Split split);
 
 /// A cheap identity of all parts of DATA: of a part of one file {name: {size, mtime_ns}} (as

@@ -18,7 +18,7 @@ struct SentencePair {
 /// belongs to line i of the other; where one is empty, both are left out) and `gettext:LANG[:DIR]`
 /// (English to LANG). `split` is taken of parts that have splits and name none. Error for files of
 /// different length, an empty file or an empty catalogue; UsageError for other kinds of data. `log`
-/// is told how many pairs the catalogues gave and which were passed over.
+/// receives the number of pairs from the catalogues and the catalogues that were skipped.
 std::vector<SentencePair> read_pairs(const std::string& data, Split split, Log* log = nullptr);
 
 }  // namespace octet

@@ -15,7 +15,7 @@ namespace octet {
 using RenderFunction =
     std::function<std::string(std::span<const ChatMessage>, const std::string& where)>;
 
-/// A multiple-choice question. An answer reads context + choice, nothing between them.
+/// A multiple-choice question. An answer is the context followed directly by the choice.
 struct ChoiceItem {
   std::string context;
   std::vector<std::string> choices;  ///< 2 to 64, none empty

@@ -1,4 +1,4 @@
-// Prepared samples in HDF5: what a tokenizer made of a text, so that it is made once.
+// Tokenized samples in HDF5, so that a text is tokenized only once.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 namespace octet {
 
-/// Sequences of token ids, one behind the other.
+/// Sequences of token ids, concatenated.
 class TokenLists {
  public:
   TokenLists() = default;
@@ -46,8 +46,9 @@ struct SampleKey {
 };
 
 /// The samples of `key`: read from FOLDER/HASH.h5 where it holds them whole, else made by `prepare`
-/// and written there. A file that is damaged, of a newer octet or of another key is made anew, and
-/// `log` is told. A folder that cannot be written to costs a warning, not the samples.
+/// and written there. A file that is damaged, from a newer octet or for another key is created
+/// again, with a message to `log`. If the folder is not writable, there is a warning and the
+/// samples are still returned.
 PreparedSamples cached_samples(const std::filesystem::path& folder, const SampleKey& key,
                                const std::function<PreparedSamples()>& prepare, Log* log = nullptr);
 

@@ -1,5 +1,5 @@
-// Multiple choice: the answer a model holds most likely for its length, and how a quantized model's
-// answers differ from its reference's.
+// Multiple choice: the answer that a model finds most likely relative to its length, and how the
+// answers of a quantized model differ from those of its reference.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>

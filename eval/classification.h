@@ -1,4 +1,4 @@
-// Vision models side by side: which class they give each image, and how likely they hold the right
+// Compares vision models: the class they assign to each image, and the likelihood of the correct
 // one.
 #pragma once
 #include <cstdint>

@@ -14,7 +14,7 @@ struct MemoryUse {
 /// From the text of /proc/PID/status. Throws Error if either line is missing or malformed.
 MemoryUse parse_status(std::string_view status);
 
-/// Of this process. Throws Error where /proc is not to be read.
+/// Of this process. Throws Error if /proc cannot be read.
 MemoryUse memory_use();
 
 }  // namespace octet

@@ -19,9 +19,8 @@ struct ScoredBatch {
 };
 
 /// Scores each of `models` on the batch, against `reference` unless null (it may be one of them;
-/// it runs once). Of logits, at most `bytes` of float32 a model stand in memory at a time, if the
-/// model's end works on each position alone. A classifier has one position a
-/// row.
+/// it runs once). At most `bytes` of float32 logits per model are in memory at a time, if the
+/// model's end treats each position separately. A classifier has one position a row.
 std::vector<ScoredBatch> score_batch(const std::vector<LoadedModel*>& models,
                                      LoadedModel* reference, const TaskBatch& batch,
                                      bool positionwise, int64_t bytes = int64_t{256} << 20);

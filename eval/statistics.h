@@ -1,4 +1,5 @@
-// Comparing language models position by position: perplexity, divergence, and how sure they are.
+// Compares language models position by position: perplexity and divergence with confidence
+// intervals.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>

@@ -12,8 +12,8 @@
 
 namespace octet {
 
-/// One score of one model, in percent, the larger the better; what needs a reference model is NaN
-/// without one. Intervals are of 95 %.
+/// One score of one model, in percent, larger is better; values that need a reference model are NaN
+/// without one. Intervals are 95 % intervals.
 struct TaskScore {
   static constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
   std::string metric;     ///< "BLEU", "chrF2" or "accuracy"
@@ -26,7 +26,7 @@ struct TaskScore {
   int64_t changed = 0, total = 0;  ///< outputs that are not the reference model's, all outputs
 
   bool has_reference() const;
-  /// Beyond chance: p < 0.05, and the interval of delta does not hold 0.
+  /// Statistically significant: p < 0.05, and the interval of delta does not contain 0.
   bool significant() const;
   /// A significant loss.
   bool lost() const { return significant() && delta < 0; }
@@ -36,7 +36,7 @@ struct TaskScore {
 /// above 0.
 bool lost(const Comparison& comparison);
 
-/// Share of a loss that tuning took back, (before - after) / before, e.g. of the mean KL; negative
+/// Share of a loss that tuning recovered, (before - after) / before, e.g. of the mean KL; negative
 /// where tuning made it worse. Nothing unless before > 0. To be shown only where `before` is of a
 /// variant that lost.
 std::optional<double> recovery(double before, double after);

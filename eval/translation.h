@@ -1,5 +1,4 @@
-// Translation models side by side: what they translate, and how likely they hold the right
-// translation.
+// Compares translation models: their translations, and the likelihood of the correct translation.
 #pragma once
 #include <cstdint>
 #include <string>

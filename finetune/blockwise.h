@@ -30,9 +30,10 @@ struct BlockwiseResult {
   std::vector<BlockResult> blocks;
 };
 
-/// options.steps and --warmup count for each block. Inputs are those that the blocks before, tuned
-/// already, leave. Called again after a kill it goes on behind the last whole block; batches whose
-/// hidden states were in memory run up to there again. A block that got no better keeps its values.
+/// options.steps and --warmup count for each block. The inputs of a block are the outputs of the
+/// tuned blocks before it. Called again after a kill, it resumes after the last complete block;
+/// batches whose hidden states were in memory run up to there again. A block that got no better
+/// keeps its values.
 BlockwiseResult tune_blockwise(const BlockwiseSetup& setup, const TrainerOptions& options,
                                Context& context);
 

@@ -1,4 +1,4 @@
-// What training from nothing starts with, and which leaves it moves.
+// The initial weights of training from random values, and the leaves that it trains.
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,5 @@
-// Losses over the output positions of a model, a chunk of positions at a time: logits of a whole
-// vocabulary never stand in memory for all of them.
+// Losses over the output positions of a model, one chunk of positions at a time: the logits of all
+// positions are never in memory together.
 #pragma once
 #include <ATen/core/Tensor.h>
 

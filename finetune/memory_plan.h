@@ -1,4 +1,4 @@
-// What a training run needs of memory, from the topology alone.
+// How much memory a training run needs, computed from the topology alone.
 #pragma once
 #include <set>
 

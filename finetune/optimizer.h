@@ -1,4 +1,4 @@
-// AdamW with its schedule; all state in tensors, so that a run can be saved and gone on with.
+// AdamW with its schedule; all state is in tensors, so that a run can be saved and resumed.
 #pragma once
 #include <ATen/core/Tensor.h>
 
@@ -14,10 +14,10 @@ struct OptimizerOptions {
   double lr = 1e-5;                 ///< at its highest
   double scale_lr = 1e-4;           ///< of learned scales
   int64_t warmup = 0;               ///< steps over which the rate rises linearly
-  std::string schedule = "cosine";  ///< behind them: cosine (to a tenth), inverse-sqrt or constant
+  std::string schedule = "cosine";  ///< after them: cosine (to a tenth), inverse-sqrt or constant
   double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
-  double weight_decay = 0;  ///< of matrices alone, not of tables, norms, biases and scales
-  double clip = 1;          ///< largest norm of all gradients together; 0: any
+  double weight_decay = 0;  ///< only of weight matrices, not of tables, norms, biases, scales
+  double clip = 1;          ///< largest norm of all gradients together; 0: no clipping
 };
 
 /// Share of the highest rate at `step` (from 0) of `steps`. UsageError for an unknown schedule.

@@ -16,7 +16,7 @@ class Prefetch {
   /// Batches `numbers`; those of `next` are begun.
   std::vector<TaskBatch> take(const std::vector<uint64_t>& numbers,
                               const std::vector<uint64_t>& next);
-  /// Waits for what is being made: the task is then used by nobody else.
+  /// Waits until the batch in preparation is finished; after that the task is free for other use.
   void settle() const;
 
  private:

@@ -1,4 +1,4 @@
-// DATA "self:N": N windows of text that the model writes itself, for users without data (Liu et
+// DATA "self:N": N windows of text that the model generates itself, for users without data (Liu et
 // al., "LLM-QAT: Data-Free Quantization Aware Training for Large Language Models", 2023).
 #pragma once
 #include <filesystem>

@@ -1,4 +1,4 @@
-// What the two training stages share: a folder that rank 0 fills and every rank knows of.
+// Shared by the two training stages: a folder that rank 0 fills and whose state all ranks know.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <optional>

@@ -12,8 +12,8 @@
 
 namespace octet {
 
-/// The student is fake-quantized, the teacher float. Both without dropout: where they differ is
-/// what quantization did.
+/// The student is fake-quantized, the teacher float. Both run without dropout, so that they differ
+/// only by the effect of quantization.
 struct StudentAndTeacher {
   std::unique_ptr<Model> model;
   std::unique_ptr<Executor> student, teacher;

@@ -1,5 +1,5 @@
-// What a trained model becomes on disk: the items that `octet quantize` writes, with the values
-// that training left.
+// The tensors of a trained model for the writer: the items of `octet quantize` with the trained
+// values.
 #pragma once
 #include <memory>
 #include <vector>

@@ -1,4 +1,4 @@
-// The one trainer: of quantized models and of float ones.
+// The trainer for quantized and for float models.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -16,7 +16,7 @@ namespace octet {
 /// Means of `sums` behind `step`.
 CurvePoint mean_of(const LossSums& sums, int64_t step);
 OptimizerOptions optimizer_options(const TrainerOptions& options);
-/// Error where the scores before the first step are no numbers: then nothing can get better.
+/// Error if the scores before the first step are NaN, because no later score could be better.
 void check_start(const CurvePoint& start);
 /// What is trained, on what, and with whom.
 struct TrainSetup {
@@ -25,7 +25,7 @@ struct TrainSetup {
   const Task* task = nullptr;
   ProcessGroup* process_group = nullptr;
   std::filesystem::path folder;  ///< kTrainState is kept here
-  /// false: what the leaves start with is good enough; nothing is done.
+  /// false: the initial values of the leaves are good enough, and nothing is trained.
   std::function<bool(const CurvePoint&)> worth_training;
 };
 

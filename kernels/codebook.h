@@ -11,13 +11,14 @@ namespace octet {
 template <Dtype kElement>
 struct Codes;
 
-/// -128 stays unused, so that both signs reach as far.
+/// -128 is unused, so that the range is symmetric.
 template <>
 struct Codes<Dtype::kI8> {
   static constexpr float kLow = -127, kHigh = 127, kDivisor = 127;
 };
 
-/// Half a step beyond each end: 7.5 rounds to 7 with the error of any other value.
+/// The range ends half a step beyond the largest code: 7.5 rounds to 7 with at most the error of
+/// any other value.
 template <>
 struct Codes<Dtype::kI4> {
   static constexpr float kLow = -8, kHigh = 7, kDivisor = 7.5F;

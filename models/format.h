@@ -1,4 +1,4 @@
-// How the input of a linear is handed to it.
+// The format in which a linear reads its input.
 #pragma once
 #include <optional>
 
@@ -9,8 +9,8 @@ namespace octet {
 /// The values that share one scale.
 enum class Granularity { kToken, kTensor };
 
-/// Floats in the compute dtype, or codes of `element` (kernels/codebook.h): with a scale a token,
-/// found when they are made, or with one scale a tensor, given beforehand.
+/// Floats in the compute dtype, or codes of `element` (kernels/codebook.h) with one scale per
+/// token, computed during quantization, or with one given scale per tensor.
 struct Format {
   std::optional<Dtype> element;
   Granularity granularity = Granularity::kToken;

@@ -1,5 +1,5 @@
-// Linear modules of a checkpoint whose architecture octet does not execute: told from the names,
-// shapes and dtypes in the headers alone. Schemes that need no calibration can be applied to them.
+// Linear modules of a checkpoint whose architecture octet does not execute, recognized only by the
+// names, shapes and dtypes in the headers. Schemes that need no calibration can be applied to them.
 #pragma once
 #include <map>
 #include <span>
@@ -12,9 +12,8 @@
 
 namespace octet {
 
-/// Last components of the names of modules that are taken for projections; the list with its
-/// sources is in docs/models.md. Layers that store their weight transposed (GPT-2's Conv1D) are not
-/// on it.
+/// Last components of the names of modules that count as projections; the list with its sources is
+/// in docs/models.md. Layers that store their weight transposed (GPT-2's Conv1D) are not on it.
 std::span<const std::string_view> projection_names();
 
 /// A tensor that stays as it is.

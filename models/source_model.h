@@ -1,4 +1,4 @@
-// MODEL of a command line, opened once: a Hugging Face directory or a .gguf file.
+// The MODEL of a command line, opened once: a Hugging Face directory or a .gguf file.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -18,7 +18,7 @@ class WeightSource;
 
 /// Everything that stages read of a model. Each part is read when it is first asked for and kept;
 /// the first use of a part must not be by two threads at once. A model that octet cannot execute
-/// can be opened, too: config() alone is an Error then. Sources and containers that it gives
+/// can be opened as well; only config() is an Error then. Sources and containers that it gives
 /// outlive it.
 class SourceModel {
  public:
@@ -42,15 +42,15 @@ class SourceModel {
   /// The headers of a directory's weights, and of a .gguf file.
   std::shared_ptr<const Checkpoint> checkpoint() const;
   std::shared_ptr<const GgufFile> gguf() const;
-  /// Identifies the model by its content, and as octet did before: by names and sizes alone
-  /// (models/fingerprint.h).
+  /// Identifies the model by its content; older_fingerprint() identifies it as earlier versions
+  /// did, only by names and sizes (models/fingerprint.h).
   const std::string& fingerprint() const;
   std::string older_fingerprint() const;
   /// Of safetensors or GGUF.
   uint64_t weight_file_bytes() const;
 
-  /// For conversion: tensors of a directory as stored, of a .gguf file as float16. What was read of
-  /// large files need not stay in the page cache.
+  /// For conversion: tensors of a directory as stored, of a .gguf file as float16. Data read from
+  /// large files does not have to stay in the page cache.
   std::shared_ptr<TensorSource> tensors() const;
   /// For execution: the same as tensors of torch. Not of a quantized directory: see
   /// quant/load_model.h.

@@ -52,17 +52,16 @@ struct Norm {
   Id reader;  ///< site that the norm produces for, or -1
 };
 
-/// A producer and all its readers, between which a scale can move without a change of the model's
-/// outputs (but for rounding). For any positive s [rows]: row first_row + r of the producer is
+/// A producer and all its readers, between which a scale can be moved without changing the model's
+/// outputs, except for rounding. For any positive s [rows]: row first_row + r of the producer is
 /// divided by s[r], and in every reader input channel c of all its matrices is multiplied by
 /// s[row_of(c)].
 ///
 /// The producer is a norm, whose rows are its channels (weight, and bias of a LayerNorm), or a
 /// site, whose rows count over its matrices in output order (weight and bias of each). Every reader
-/// has k() == rows * repeat and is tied to no table; nothing but the readers sees these rows, so a
-/// norm whose output is also the stream has no fold. What lies between is linear in each row
-/// (attention in its values, a gate in what it multiplies) or commutes with a positive scale
-/// (relu).
+/// has k() == rows * repeat and is tied to no table; only the readers see these rows, so a norm
+/// whose output is also the stream has no fold. What lies between is linear in each row (attention
+/// in its values, a gate in what it multiplies) or commutes with a positive scale (relu).
 ///
 /// Grouped queries: `repeat` query heads in succession read one head of `head` rows, so that
 /// channels h * head + d of a reader come from row (h / repeat) * head + d and share its scale.

@@ -11,7 +11,7 @@ namespace octet {
 
 inline constexpr const char* kNone = "-";  ///< shown for what was not measured
 
-/// Throws Error unless the names of the report hang together.
+/// Throws Error unless the names in the report are consistent.
 void check_report(const Report& report);
 nlohmann::json provenance_of(const Report& report);
 
@@ -37,7 +37,7 @@ const char* item_of(const Report& report);
 /// Relative standard error of a mean latency; 0 when not known.
 double relative_error(const LatencyStats& ms);
 
-/// What some variant lacks, so that "no loss" cannot mean "not looked at".
+/// Measurements that a variant lacks, so that "no loss" cannot mean "not measured".
 std::vector<std::string> gaps(const Report& report);
 
 /// The losses, or that there are none; then the gaps.

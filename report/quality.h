@@ -1,5 +1,5 @@
-// What a variant lost against the reference, whether that is real, and what fine-tuning
-// recovered.
+// The loss of a variant relative to the reference, whether it is significant, and how much
+// fine-tuning recovered.
 #pragma once
 #include <optional>
 #include <string>
@@ -10,7 +10,7 @@
 namespace octet {
 
 enum class Significance {
-  kUnknown,  ///< no interval: nothing can be said
+  kUnknown,  ///< no interval, so no statement is possible
   kNoise,    ///< the 95 % interval of the change holds 0, or p >= 0.05
   kLoss,
   kGain

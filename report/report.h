@@ -57,7 +57,7 @@ struct Report {
   std::vector<std::string> commands;     ///< that repeat the run
 };
 
-/// Where a variant loses to a named baseline.
+/// A point in which a variant is worse than a named baseline.
 struct Loss {
   std::string kind;  ///< "Slower", "Worse", "Larger" or "More memory"
   std::string variant, baseline, measure;

@@ -9,8 +9,8 @@
 
 namespace octet {
 
-/// The limits of a loss that is still taken. `kScoreLimit` is held against the worse end of the
-/// 95 % interval, so that a small test set cannot hide a loss.
+/// The largest losses that are acceptable. `kScoreLimit` is held against the worse end of the 95 %
+/// interval, so that a small test set cannot hide a loss.
 inline constexpr double kScoreLimit = 0.5;        ///< BLEU or points of accuracy
 inline constexpr double kPerplexityLimit = 1.0;   ///< percent
 inline constexpr double kDivergenceLimit = 0.05;  ///< mean KL, nats
@@ -30,9 +30,9 @@ struct Verdict {
   std::vector<VariantVerdict> variants;  ///< in the report's order
 };
 
-/// Quality holds where the loss stays inside its limit (language models: both KL and perplexity),
-/// or where it is noise and the KL stays inside its limit; the reference and the baselines hold by
-/// definition. Among those the smallest size x latency wins; where timing noise cannot separate
+/// Quality is acceptable if the loss is within its limit (language models: both KL and perplexity),
+/// or if it is noise and the KL is within its limit; the reference and the baselines are acceptable
+/// by definition. Among those the smallest size x latency wins; where timing noise cannot separate
 /// two, the smaller loss does. What no variant that holds has (size or latency) is left out of the
 /// product.
 Verdict verdict(const Report& report);

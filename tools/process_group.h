@@ -14,8 +14,8 @@ using Environment = std::function<const char*(const char* name)>;
 /// srun or mpirun of Open MPI. One process without them. UsageError for values that are no numbers.
 ProcessGroupOptions process_group_from(const Environment& environment);
 
-/// process_group_from the process's own environment. Of several processes, one with --device cuda
-/// gets the GPU of its number on its machine.
+/// process_group_from the process's own environment. With several processes and --device cuda, each
+/// process gets the GPU with its local rank.
 ProcessGroupOptions join_environment(Context& context);
 
 void print_training(const FinetuneResult& result, bool plan, bool json);

@@ -26,8 +26,8 @@ enum class GgmlType : uint32_t {
 
 struct GgmlTypeTraits {
   const char* name;
-  int64_t block;  ///< weights a block
-  int64_t bytes;  ///< bytes a block
+  int64_t block;  ///< weights per block
+  int64_t bytes;  ///< bytes per block
 };
 /// Error for types outside GgmlType.
 GgmlTypeTraits traits(GgmlType type);

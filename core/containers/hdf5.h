@@ -10,7 +10,7 @@
 
 namespace octet {
 
-/// Paths are "/group/name"; groups are made on the way. Datasets are chunked with Fletcher32
+/// Paths are "/group/name"; missing groups are created. Datasets are chunked with Fletcher32
 /// checksums.
 class Hdf5Writer {
  public:

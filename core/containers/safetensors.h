@@ -17,7 +17,7 @@ namespace octet {
 
 /// One .safetensors file. The constructor checks the whole header (every rule of the Rust reference
 /// implementation, and duplicate keys, JSON depth, rank and count limits) before anything is
-/// allocated by its word; any violation is an Error naming the file and the tensor.
+/// allocated on its basis; any violation is an Error naming the file and the tensor.
 class SafetensorsFile {
  public:
   struct Entry {
@@ -59,13 +59,13 @@ class Checkpoint {
   std::map<std::string, Location> tensors_;
 };
 
-/// Where everything lies in a .safetensors file, known before any data. Layout as the Rust writer:
+/// The layout of a .safetensors file, computed before any data exists. Layout as the Rust writer:
 /// descending dtype alignment, then name; header padded with spaces to 8.
 struct SafetensorsLayout {
   struct Slot {
     uint64_t begin, size;  ///< byte range in the file
   };
-  /// `path` is for errors. {"format":"pt"} is what transformers insists on.
+  /// `path` is for errors. transformers requires {"format":"pt"}.
   SafetensorsLayout(const std::filesystem::path& path, std::vector<TensorInfo> tensors,
                     const std::map<std::string, std::string>& metadata = {{"format", "pt"}});
   std::string header;  ///< the first bytes of the file

@@ -1,4 +1,4 @@
-// Files that are whole under their final name, or not there.
+// Files that appear under their final name only when they are complete.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -21,7 +21,7 @@ class AtomicFile {
   void write(std::span<const std::byte> data);                      ///< appends
   void write(const std::string& text);                              ///< appends
   void write_at(uint64_t offset, std::span<const std::byte> data);  ///< positioned
-  /// Reserves `bytes` on disk now, so that a full disk is found before the work starts.
+  /// Reserves `bytes` on disk, so that a full disk is detected before the work starts.
   void reserve(uint64_t bytes);
   const std::filesystem::path& temporary() const { return temporary_; }
   /// `durable` false skips the flush to disk: for working files that a restart can make again.

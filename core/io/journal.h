@@ -6,15 +6,15 @@
 
 namespace octet {
 
-/// One line a finished piece of work. What a kill or a power cut tore is cut off at opening. Error
-/// while another process has it open.
+/// One line per finished piece of work. A line torn by a kill or a power failure is cut off when
+/// the journal is opened. Error if another process has it open.
 class Journal {
  public:
   explicit Journal(std::filesystem::path path);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
-  /// Whole lines found at opening.
+  /// Complete lines found when the journal was opened.
   const std::vector<std::string>& lines() const { return lines_; }
   /// Appends lines (without line ends) and returns when they are on disk.
   void append(const std::vector<std::string>& lines);

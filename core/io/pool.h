@@ -10,13 +10,13 @@
 
 namespace octet {
 
-/// Runs tasks on a fixed number of threads. When one throws, those not begun are dropped with what
-/// they hold, and so is whatever is submitted later.
+/// Runs tasks on a fixed number of threads. When a task throws, all tasks that have not started are
+/// dropped with the resources they hold, and so are tasks submitted later.
 class TaskPool {
  public:
   using Task = std::function<void()>;
   explicit TaskPool(int threads);
-  ~TaskPool();  ///< drops what has not begun and waits for the rest
+  ~TaskPool();  ///< drops tasks that have not started and waits for the others
   TaskPool(const TaskPool&) = delete;
   TaskPool& operator=(const TaskPool&) = delete;
   void submit(Task task);

@@ -1,4 +1,4 @@
-// A fixed number of buffers that go round: what bounds the memory of a stream.
+// A fixed number of reusable buffers, which bounds the memory of a stream.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -12,7 +12,7 @@ class BufferRing {
   /// `count` buffers of `bytes` each, page-aligned, allocated when first used.
   BufferRing(int count, size_t bytes);
   size_t bytes() const;
-  /// A free buffer, or null. It is free again when its last copy goes.
+  /// A free buffer, or null. It becomes free again when its last copy is destroyed.
   Buffer try_acquire();
   /// Waits for a free buffer.
   Buffer acquire();

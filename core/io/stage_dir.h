@@ -1,4 +1,5 @@
-// A folder that is whole under its final name, and resumes.
+// A folder that appears under its final name only when it is complete, and whose construction can
+// resume.
 #pragma once
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
@@ -7,9 +8,10 @@
 
 namespace octet {
 
-/// A folder that is built as OUT.partial/ and renamed to OUT when whole. manifest.json inside holds
-/// a version, the key (options and input identities) and the finished units. Opening again with the
-/// same key resumes; with another key it is refused with the differing entries named.
+/// A folder that is built as OUT.partial/ and renamed to OUT when complete. manifest.json inside
+/// holds a version, the key (options and input identities) and the finished units. Opening it again
+/// with the same key resumes; opening it with another key is an Error that names the differing
+/// entries.
 class StageDir {
  public:
   static constexpr const char* kManifest = "octet-manifest.json";
@@ -17,7 +19,7 @@ class StageDir {
   ~StageDir();
   StageDir(const StageDir&) = delete;
   StageDir& operator=(const StageDir&) = delete;
-  /// True when OUT already stands whole with the same key: nothing is to be done.
+  /// True if OUT is already complete with the same key, so that there is nothing to do.
   bool complete() const { return complete_; }
   /// Where to write: OUT.partial/ (or OUT when complete()).
   const std::filesystem::path& path() const { return path_; }

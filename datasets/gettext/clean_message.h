@@ -10,13 +10,12 @@
 namespace octet {
 
 /// The sentence pairs of one message: a pair for each paragraph when both sides have equally many,
-/// lines joined, white space at the ends and accelerator marks removed. Left out is what is no
-/// sentence (fewer than two words, mostly options and file names, tables, more than 60 words) or no
-/// translation (the same on both sides, other placeholders, far longer or shorter).
+/// lines joined, white space at the ends and accelerator marks removed. Leaves out whatever is not
+/// a sentence (fewer than two words, mostly options and file names, tables, more than 60 words) or
+/// not a translation (equal sides, different placeholders, far longer or shorter).
 std::vector<SentencePair> clean_message(std::string_view source, std::string_view target);
 
-/// What stays the same in near copies of a sentence: its letters, in lower case, without
-/// placeholders.
+/// The letters of a sentence in lower case, without placeholders: equal for near-duplicates.
 std::string letters_of(std::string_view sentence);
 
 /// `text` without its accelerator mark: "_Open", "E&xit", "(_O)" behind a word. A '_' or '&' that

@@ -1,4 +1,4 @@
-// GNU message catalogues (.mo): what a program says, and the same in another language.
+// GNU message catalogues (.mo): the messages of a program and their translations.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -13,7 +13,7 @@ struct Message {
 
 struct Catalogue {
   std::vector<Message> messages;  ///< in the file's order, the header left out
-  std::string unknown_charset;    ///< named by the header and not known here: no messages then
+  std::string unknown_charset;    ///< in the header but unsupported: no messages then
   int64_t invalid = 0;            ///< messages that are not text in the charset, left out
 };
 

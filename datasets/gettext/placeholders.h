@@ -9,7 +9,7 @@ namespace octet {
 /// A run of a message that is no natural language.
 struct Placeholder {
   size_t begin = 0, end = 0;  ///< bytes of the message
-  std::string meaning;        ///< two that stand for the same have the same one; empty: nothing
+  std::string meaning;  ///< equal for placeholders that stand for the same thing; empty: no meaning
 };
 
 /// The placeholders of a message in order: printf ("%s", "%1$d", "%-5lu"; "%%" means nothing),

@@ -13,8 +13,9 @@ ModelConfig parse_llama(const ConfigFields& fields, const Architecture& row);
 /// sides of different widths.
 ModelConfig parse_marian(const ConfigFields& fields, const Architecture& row);
 
-/// Of ViTForImageClassification. Fields that transformers leaves out when they have their default
-/// have it here, too; names of classes come from id2label, else there are num_labels of them.
+/// Of ViTForImageClassification. Fields that transformers omits when they have their default value
+/// get that default here as well; names of classes come from id2label, else there are num_labels of
+/// them.
 ModelConfig parse_vit(const ConfigFields& fields, const Architecture& row);
 
 }  // namespace octet

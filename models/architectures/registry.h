@@ -1,5 +1,5 @@
-// The architectures that octet executes, one row each: its names, what reads its config.json, which
-// class runs it, and what loaders and schemes have to know of it. Free of torch.
+// The architectures that octet executes, one row each: its names, the parser of its config.json,
+// the class that runs it, and what loaders and schemes need to know about it. Free of torch.
 #pragma once
 #include <span>
 #include <string>
@@ -35,7 +35,7 @@ enum class AttentionWindow {
   kFlag    ///< the whole past; a config whose "use_sliding_window" is true is refused
 };
 
-/// What sets the members of the Llama family apart; no other class looks at it.
+/// The differences between the members of the Llama family; no other class uses them.
 struct DecoderTraits {
   AttentionBias attention_bias = AttentionBias::kNone;
   AttentionWindow window = AttentionWindow::kAll;
@@ -71,7 +71,7 @@ struct Architecture {
   /// Last components of the names of the linear layers in blocks that are quantized by default.
   std::span<const std::string_view> projections = {};
   LoaderNames transformers5 = {};
-  bool vllm_rules = true;  ///< plans are held against vLLM's rules; false: vLLM runs no such model
+  bool vllm_rules = true;  ///< check plans against vLLM's rules; false: vLLM runs no such model
   DecoderTraits decoder = {};
 };
 

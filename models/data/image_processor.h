@@ -18,8 +18,8 @@ class ImageProcessor {
  public:
   /// `config` is the file's content and `what` its name. Missing fields have transformers' defaults
   /// (224 x 224, bilinear, 1/255, mean and deviation 1/2); channels are always converted to the
-  /// model's, whatever do_convert_rgb says. Error for what octet does not do
-  /// (cropping, other filters, a shortest edge) and for a size that is not the model's.
+  /// model's, whatever do_convert_rgb says. Error for unsupported options (cropping, other filters,
+  /// a shortest edge) and for a size other than the model's.
   ImageProcessor(const nlohmann::json& config, const std::string& what, const ImageConfig& image);
 
   /// float32 [C, H, W] at `out`: channels converted, resized, rescaled, normalized. Error for an
@@ -32,8 +32,8 @@ class ImageProcessor {
   std::vector<std::array<float, 256>> values_;  ///< by channel and 8-bit value
 };
 
-/// The processor of a model directory. Error when it has no preprocessor_config.json: other pixels
-/// would silently give another answer.
+/// The processor of a model directory. Error if it has no preprocessor_config.json, because
+/// different preprocessing would change results unnoticed.
 ImageProcessor open_image_processor(const std::filesystem::path& model, const ImageConfig& image);
 
 /// Text of a model's preprocessor_config.json; Error when there is none.

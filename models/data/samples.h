@@ -34,10 +34,10 @@ class Samples {
   virtual int64_t length(int64_t i) const = 0;
   /// Samples `indices` in this order, padded to the longest of them.
   virtual TaskBatch batch(std::span<const int64_t> indices) const = 0;
-  /// True where Model::end works on each position alone, so that it can run on some at a time.
+  /// True if Model::end treats each position separately, so that it can run on chunks of positions.
   virtual bool positionwise() const { return true; }
-  /// How the samples are cut and that the first `used` are taken: two scores compare only if it is
-  /// the same.
+  /// Describes how the samples are cut and that the first `used` are taken; two scores are
+  /// comparable only if their signatures are equal.
   virtual std::string signature(int64_t used) const {
     return "samples:" + std::to_string(used) + "/" + std::to_string(size());
   }

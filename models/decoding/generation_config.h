@@ -1,4 +1,4 @@
-// How an encoder-decoder's output is searched for, as generation_config.json says it.
+// The search settings of an encoder-decoder, from generation_config.json.
 #pragma once
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -17,7 +17,7 @@ struct GenerationConfig {
   int64_t start = 0, eos = 0;
   int64_t beams = 1;  ///< 1: greedy
   double length_penalty = 1;
-  bool early_stopping = false;        ///< done as soon as `beams` hypotheses are complete
+  bool early_stopping = false;        ///< stop as soon as `beams` hypotheses are complete
   bool renormalize = false;           ///< log-probabilities sum to 1 again without `forbidden`
   int64_t max_length = 512;           ///< ids of an output, start and EOS included; not above the
                                       ///< model's positions

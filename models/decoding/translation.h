@@ -31,8 +31,9 @@ class Translator {
   GenerationConfig& generation() { return generation_; }
   const GenerationConfig& generation() const { return generation_; }
 
-  /// Sentences of like length share a batch. A blank sentence stays empty; one that is longer than
-  /// the model's positions is cut off and told to the log. UsageError for a batch of nothing.
+  /// Sentences of similar length share a batch. The translation of a blank sentence is empty; a
+  /// sentence longer than the model's positions is truncated with a message to the log. UsageError
+  /// for a batch of nothing.
   Translations translate(const std::vector<std::string>& sources, const TranslationBatch& limits,
                          Context& context);
 

@@ -6,8 +6,8 @@
 
 namespace octet {
 
-/// "cpu", "cuda" or "cuda:N". Error with the loader's reason when the GPU cannot be used;
-/// UsageError for others.
+/// "cpu", "cuda" or "cuda:N". Error with the loader's message if the GPU cannot be used; UsageError
+/// for others.
 at::Device open_device(const std::string& name);
 
 /// Waits for all work on the device (nothing on the CPU).

@@ -45,8 +45,8 @@ class Executor {
   bool loaded(int block) const;
   void replace(Id site, std::unique_ptr<Linear> linear);
   Linear& linear_of(Id site);
-  /// null: off. While on, producers also keep the float value and use differentiable ops'
-  /// arithmetic.
+  /// null: off. While an observer is set, producers also keep the float value and use the
+  /// arithmetic of the differentiable ops.
   void observe(SiteObserver* observer) { observer_ = observer; }
   /// Differentiable ops throughout, and dropout.
   void train(bool on) { training_ = on; }

@@ -1,5 +1,5 @@
-// Where the Hidden of each unit of samples lies between two blocks: on the device, in host memory
-// or on disk.
+// Stores the Hidden of each unit of samples between two blocks: on the device, in host memory or on
+// disk.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -16,14 +16,14 @@ struct MemoryBudget {
   uint64_t host = 0, device = 0;
 };
 
-/// A quarter of the memory that is available now: of the host's, shared by `processes`, and of
-/// `device` where that is a GPU.
+/// A quarter of the memory that is currently available: on the host, divided by `processes`, and on
+/// `device` if it is a GPU.
 MemoryBudget memory_budget(at::Device device, int processes = 1);
 
 /// A unit gets its place with its first put() and keeps it: the device while the budget lasts, then
 /// host memory (pinned where the device is a GPU), then disk. x and delta are kept as their sum,
-/// which is what Executor::add_norm stores and norms: no bit changes. What a block leaves as it was
-/// (encoder memory, rotary table, batch) is kept once a unit and not written again.
+/// which is what Executor::add_norm stores and norms: no bit changes. Tensors that blocks do not
+/// change (encoder memory, rotary table, batch) are stored once per unit and not written again.
 class HiddenStore {
  public:
   enum class Place { kDevice, kHost, kDisk };
@@ -31,7 +31,7 @@ class HiddenStore {
   /// `folder` is made when a unit goes to disk.
   HiddenStore(std::filesystem::path folder, at::Device device, MemoryBudget budget)
       : folder_(std::move(folder)), device_(device), left_(budget) {}
-  /// Takes over what an earlier process left on disk before `block`; false where that is not whole.
+  /// Takes over what an earlier process left on disk before `block`; false if it is incomplete.
   bool recover(int64_t unit, int block);
   /// Keeps what stands before `block`. `before` is what get() gave the block that made `hidden`:
   /// tensors that both share are not stored again.
@@ -41,7 +41,7 @@ class HiddenStore {
   /// The block before which the unit stands.
   int block(int64_t unit) const { return units_.at(unit).block; }
   Place place(int64_t unit) const { return units_.at(unit).place; }
-  /// Removes the files that later ones replaced: until then a killed run can go on before the
+  /// Removes files that were replaced by later ones. Until then, a killed run can resume before the
   /// earlier block.
   void remove_replaced();
 

@@ -20,7 +20,7 @@ struct KvCache {
   at::Tensor k, v;
 };
 
-/// Where each row's keys and values lie in caches that stay as they were written (CPU): reordering
+/// The position of each row's keys and values in caches that are never rearranged (CPU): reordering
 /// rows moves these numbers instead. Then a cache is one tensor k [places, 2 H_kv D], keys before
 /// values.
 struct Places {
@@ -42,8 +42,8 @@ struct State {
   /// row a sentence, which beams share: reorder_memory picks them, int64 [B].
   void reorder(const at::Tensor& beams);
   void reorder_memory(const at::Tensor& sentences);
-  /// Makes room for one more position of `rows` rows; `most` is the largest number of positions
-  /// there will be.
+  /// Makes room for one more position for each of `rows` rows; `most` is the largest number of
+  /// positions that will be needed.
   void make_room(int64_t rows, int64_t most);
 };
 

@@ -25,7 +25,7 @@ class TensorReader {
 /// A tensor that is computed by whole rows.
 class RowReader : public TensorReader {
  public:
-  /// Where `out` begins or ends within a row, that row is computed aside.
+  /// If `out` begins or ends within a row, that row is computed in a separate buffer.
   void read(uint64_t offset, std::span<std::byte> out) const final;
 
  protected:
@@ -39,7 +39,7 @@ class RowReader : public TensorReader {
   uint64_t row_bytes_;
 };
 
-/// The tensors of a model, whatever they are stored in.
+/// The tensors of a model, independent of how they are stored.
 class TensorSource {
  public:
   virtual ~TensorSource() = default;

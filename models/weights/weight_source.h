@@ -1,4 +1,4 @@
-// What an Executor reads. Of float models it is an adaptor over their TensorSource.
+// The weights that an Executor reads. For float models it is an adaptor over their TensorSource.
 #pragma once
 #include <ATen/core/Tensor.h>
 

@@ -1,4 +1,4 @@
-// What the linears of quant/ share about tensors.
+// Tensor helpers shared by the linears of quant/.
 #pragma once
 #include <ATen/core/Tensor.h>
 

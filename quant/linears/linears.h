@@ -17,7 +17,7 @@ namespace cuda {
 class GemmAutotuner;
 }
 
-/// What the linears of one model did; shared by all of them.
+/// Counts of the work done by the linears of one model; shared by all of them.
 struct RunCounters {
   std::atomic<int64_t> int8_gemms{0};         ///< linears run with integer dot products
   std::atomic<int64_t> packed_gemms{0};       ///< weight-only linears run on packed weights

@@ -1,4 +1,4 @@
-// What becomes of each matrix of a checkpoint: decided before any weight is read.
+// The scheme of each matrix of a checkpoint, decided before any weight is read.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -14,7 +14,7 @@ namespace octet {
 struct StaticInput {
   double range = 0;        ///< of the tensor, in its units
   double absmax = 0;       ///< largest magnitude that calibration saw
-  bool per_token = false;  ///< no one scale serves: quantize per token
+  bool per_token = false;  ///< no single scale is suitable: quantize per token
   std::string reason;      ///< of per_token
 };
 using StaticInputs = std::map<std::string, StaticInput>;  ///< by site name

@@ -1,4 +1,4 @@
-// A slab of a tensor in one buffer: what was read, and the codes and scales made of it.
+// A slab of a tensor in one buffer: the values read, and the codes and scales computed from them.
 #pragma once
 #include <cstdint>
 #include <span>

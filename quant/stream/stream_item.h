@@ -8,13 +8,13 @@
 
 namespace octet {
 
-/// A small tensor known without reading anything (weight_shape, input_scale).
+/// A small tensor whose value is known without reading any file (weight_shape, input_scale).
 struct ConstantTensor {
   TensorInfo info;
   std::string bytes;
 };
 
-/// Names no architecture: a list of these is all that the writer knows of a model.
+/// A list of these is all that the writer knows about a model; it knows no architecture.
 struct StreamItem {
   /// kCopy: bytes unchanged. kCodes: <target>.weight I8 and <target>.weight_scale. kPacked:
   /// <target>.weight_packed I32 and <target>.weight_scale (compressed-tensors "int-quantized" and

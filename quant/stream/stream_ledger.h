@@ -15,8 +15,8 @@ namespace octet {
 
 using TensorHashes = std::map<std::string, std::string>;  ///< SHA-256 by tensor
 
-/// Backed by a journal inside the folder that is being filled: an item enters it only after its
-/// bytes were flushed, so a kill or a power cut never leaves more marked than is there.
+/// Backed by a journal in the output folder. An item enters it only after its bytes have been
+/// flushed, so after a kill or a power failure every marked item is on disk.
 class StreamLedger {
  public:
   StreamLedger(const std::filesystem::path& journal, const ShardedOutput& output);
@@ -24,7 +24,7 @@ class StreamLedger {
   bool has(const std::string& item) const { return resumed_.contains(item); }
   /// From any thread: everything of `item` has been handed to the file system.
   void finish(const std::string& item, const TensorHashes& hashes);
-  /// True when something is finished but not on disk, and the last flush was a while ago.
+  /// True if something is finished but not yet on disk and the last flush was long enough ago.
   bool due() const;
   /// Puts everything finished so far on disk. One caller at a time.
   void flush();

@@ -1,6 +1,5 @@
-// Conversations as the text that a checkpoint's chat template makes of them. Templates are programs
-// in Jinja; octet has no engine for them but knows, and writes byte for byte, those of a few
-// families.
+// Formats conversations with a checkpoint's chat template. Templates are Jinja programs; octet has
+// no Jinja engine but reproduces the templates of a few families byte for byte.
 #pragma once
 #include <span>
 #include <string>
@@ -22,15 +21,15 @@ class ChatTemplate {
     kDeepSeekR1Joined
   };
 
-  /// Which family's template `source` (Jinja) is, told by the expressions that make up its output;
-  /// white space, quotes and comments may differ. `what` names the checkpoint. Error for any other,
-  /// naming the known families.
+  /// The family whose template `source` (Jinja) is, recognized by the expressions that make up its
+  /// output; white space, quotes and comments may differ. `what` names the checkpoint. Error for
+  /// any other, naming the known families.
   static ChatTemplate recognise(std::string_view source, const std::string& what);
 
   /// What transformers' apply_chat_template(messages, tokenize=False) gives, for messages of text
   /// by system, user and assistant; `bos` is the text of the BOS token. Llama 3.1 to 3.3 get the
-  /// template's own date, 26 Jul 2024, also where it would ask for today's. Error naming `where`
-  /// for other roles and for no message.
+  /// template's default date, 26 Jul 2024, even where the template would use the current date.
+  /// Error naming `where` for other roles and for no message.
   std::string render(std::span<const ChatMessage> messages, std::string_view bos,
                      const std::string& where) const;
 

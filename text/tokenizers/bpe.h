@@ -26,8 +26,9 @@ class Bpe {
   Bpe(const Bpe&) = delete;
   Bpe& operator=(const Bpe&) = delete;
 
-  /// Appends the ids of one word (raw bytes, not empty). Bytes that the vocabulary lacks become the
-  /// unknown token, or vanish when the model has none. O(n log n) in the word's bytes.
+  /// Appends the ids of one word (raw bytes, not empty). Bytes that are not in the vocabulary
+  /// become the unknown token, or are dropped if the model has none. O(n log n) in the word's
+  /// bytes.
   void encode_word(std::string_view word, std::vector<int32_t>& ids) const;
 
   /// Tokens by content, in the byte alphabet.

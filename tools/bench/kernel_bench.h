@@ -33,7 +33,7 @@ struct CardSpeed {
 };
 
 /// The cases named "all", "gemm", "layer", "weight-only" or "rows", at each M of `rows` (empty: a
-/// usual choice). UsageError for another name.
+/// default list). UsageError for another name.
 std::vector<KernelCase> kernel_cases(const std::string& name, const std::vector<int64_t>& rows,
                                      const Context& context);
 

@@ -1,4 +1,4 @@
-// From what the stages of a run left to its report.
+// Builds the report of a run from the results of its stages.
 #pragma once
 #include "models/architectures/registry.h"
 #include "report/report.h"

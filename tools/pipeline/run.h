@@ -1,4 +1,4 @@
-// octet run: calibrate, quantize, fine-tune, eval, bench and report as one job that goes on where
+// octet run: calibrate, quantize, fine-tune, eval, bench and report as one job that resumes where
 // it stopped.
 #pragma once
 #include <string>

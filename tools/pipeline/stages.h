@@ -1,4 +1,5 @@
-// The stages of a run. Each leaves its result in the stage folder and is skipped when that stands.
+// The stages of a run. Each writes its result into the stage folder and is skipped if the result
+// already exists.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string>

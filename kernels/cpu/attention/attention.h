@@ -1,5 +1,5 @@
-// Attention of many queries on the CPU: float32, softmax in one pass over the keys (Dao et al.
-// 2022, "FlashAttention"), what a causal mask hides is not computed.
+// Attention with many queries on the CPU: float32, softmax in one pass over the keys (Dao et al.
+// 2022, "FlashAttention"). Keys hidden by a causal mask are not computed.
 #pragma once
 #include <cstdint>
 
@@ -7,7 +7,7 @@
 
 namespace octet::cpu {
 
-/// float32 [batch, heads, steps, dim] anywhere in memory, unit stride along dim.
+/// float32 [batch, heads, steps, dim] with arbitrary strides, except for unit stride along dim.
 struct HeadsView {
   const float* data;
   int64_t batch_stride, head_stride, step_stride;  ///< in elements

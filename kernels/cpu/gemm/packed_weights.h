@@ -9,11 +9,11 @@
 
 namespace octet::cpu {
 
-/// Arithmetic of many rows. kFloat: float32. kBf16, kAmx: activations rounded to bfloat16 (A16), as
-/// are INT4 weights times their scale; INT8 codes are exact. All sums are float32.
+/// Arithmetic for many rows. kFloat: float32. kBf16, kAmx: activations rounded to bfloat16 (A16),
+/// as are INT4 weights times their scale; INT8 codes are exact. All sums are float32.
 enum class PackedRoute { kFloat, kBf16, kAmx };
 
-/// The fastest route of this CPU.
+/// The fastest route on this CPU.
 PackedRoute best_packed_route();
 
 /// Integer weights in the order the kernels read them.
@@ -28,7 +28,7 @@ class PackedWeights {
   uint64_t bytes() const { return codes_.size() + scales_.size(); }  ///< held in memory
 
   /// y[m, n] = sum_k x[m, k] * q[n, k] * scale[n, k / group] + bias[n]; x float32 [m, k], y float32
-  /// [m, n], bias may be null. Any m >= 0. A few rows are computed in float32 on every CPU.
+  /// [m, n], bias may be null. Any m >= 0. Small M is computed in float32 on every CPU.
   void gemm(const float* x, int64_t m, const float* bias, float* y) const;
   /// As above with a given route for many rows, which this CPU must have.
   void gemm(const float* x, int64_t m, const float* bias, float* y, PackedRoute route) const;

@@ -1,4 +1,4 @@
-// Weights to integer codes, rows at a time: what a streaming conversion runs.
+// Quantizes weights to integer codes, some rows at a time, as the streaming conversion needs it.
 #pragma once
 #include <cstdint>
 
@@ -21,16 +21,17 @@ namespace cpu {
 /// codebook, is an Error.
 
 /// w: `rows` x k of `type`, row-major. codes: int8 [rows, k]. scales: [rows, k / group or 1], as
-/// stored, widened to float32. Rows are independent: any cut into calls gives the same bits, on any
-/// level. Returns the flat index of the first weight that is NaN, Inf or too large for a scale of
-/// scale_type, or -1; outputs are unspecified then. clip_search tries 16 ranges from 0.7 to 1.075
-/// times absmax in steps of 0.025 and takes the first of the best, absmax before all others.
+/// stored, widened to float32. Rows are independent: any division into calls gives the same bits,
+/// on any level. Returns the flat index of the first weight that is NaN, Inf or too large for a
+/// scale of scale_type, or -1; outputs are unspecified then. clip_search tries 16 ranges from 0.7
+/// to 1.075 times absmax in steps of 0.025 and takes the best one; of equally good ones it prefers
+/// absmax, then the first.
 int64_t quantize_weights(const void* w, Dtype type, int64_t rows, int64_t k,
                          const WeightCoding& coding, int8_t* codes, float* scales);
 
-/// What a weight is worth once coded against scales that are given: values[i] = scale * code in
-/// float32, and inside[i] = 1 where the code was not clamped (0 else). w, values and inside: [rows,
-/// k]; scales: [rows, k / group or 1], > 0. Of `coding` element and group alone count.
+/// The value of a weight after quantization with given scales: values[i] = scale * code in float32,
+/// and inside[i] = 1 if the code was not clamped, else 0. w, values and inside: [rows, k]; scales:
+/// [rows, k / group or 1], > 0. Only element and group of `coding` are used.
 void round_trip(const float* w, int64_t rows, int64_t k, const WeightCoding& coding,
                 const float* scales, float* values, uint8_t* inside);
 

@@ -1,4 +1,5 @@
-// What vLLM's loader and kernels would say to a plan, from its source, not from running it.
+// Which layers of a plan vLLM would reject or run more slowly, according to its source code; vLLM
+// is not run.
 #pragma once
 #include <string>
 #include <vector>
