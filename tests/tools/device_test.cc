@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 
 #include "calib/store.h"
 #include "tests/device.h"
@@ -156,8 +157,12 @@ TEST_P(LanguageEndToEnd, DecodingIsTimed) {
   run("quantize " + path("model") + " --scheme w8a8-dynamic --out " + path("w8a8"));
   const json timed =
       run("bench " + path("model") + " " + path("w8a8") + " --prefill 16 --decode 4 --rounds 2");
-  ASSERT_TRUE(timed.contains("runs")) << timed;
-  EXPECT_EQ(timed["runs"].size(), 2U);
+  std::set<std::string> schemes;
+  for (const json& one : timed["runs"]) {
+    schemes.insert(one["scheme"]);
+    EXPECT_GT(one["decode_tokens_s"], 0) << one;
+  }
+  EXPECT_TRUE(schemes.contains("w8a8-dynamic")) << timed;
 }
 
 TEST_P(EndToEnd, KernelsAreTimedOnAGpuAlone) {
@@ -216,9 +221,9 @@ void write_images(const fs::path& folder, int count) {
       pixels += static_cast<char>(p / 28 / 3 == i % 10 ? 200 + p % 50 : (p * 7 + i * 13) % 60);
     }
   }
-  std::ofstream(folder / "t10k-images-idx3-ubyte", std::ios::binary)
+  std::ofstream(folder / "images", std::ios::binary)
       << std::string("\0\0\x08\x03", 4) + number(count) + number(28) + number(28) + pixels;
-  std::ofstream(folder / "t10k-labels-idx1-ubyte", std::ios::binary)
+  std::ofstream(folder / "labels", std::ios::binary)
       << std::string("\0\0\x08\x01", 4) + number(count) + labels;
 }
 
@@ -226,7 +231,7 @@ TEST_P(EndToEnd, TheShippedClassifierAnswersTheSame) {
   const std::string model = source_dir() + "/datasets/demo/vit-fashion-mnist";
   write_images(folder_, 40);
   const auto scores = [this](const std::string& of, const std::string& on) {
-    return run("eval " + of + " --data idx:" + folder_.string(), on);
+    return run("eval " + of + " --data idx:" + path("images") + "," + path("labels"), on);
   };
   EXPECT_EQ(scores(model, device())["answers"], scores(model, "cpu")["answers"]);
   run("quantize " + model + " --scheme w8a8-dynamic --out " + path("w8a8"));
