@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/json.h"
 #include "finetune/self_text.h"
+#include "finetune/trainer.h"
 #include "models/data/open_samples.h"
 #include "models/source_model.h"
 #include "quant/stream/stream_writer.h"
