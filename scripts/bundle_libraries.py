@@ -1,5 +1,5 @@
 """Completes a wheel of octet: shared libraries that neither torch nor every Linux has go into octet.libs/, where the run path of
-the program looks for them, and the platform tag becomes that of the glibc which program and libraries ask for.
+the program looks for them, with the licenses of their Debian packages, and the platform tag becomes that of the glibc which program and libraries ask for.
 
 usage: bundle_libraries.py WHEEL OUT_DIR TORCH_DIR    (prints the path of the new wheel)
 """
@@ -57,6 +57,14 @@ def oldest_glibc(files):
     return oldest
 
 
+def copy_licenses(libraries, folder):
+    """The copyright files of the Debian packages that the libraries are from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in libraries:
+        package = output("dpkg-query", "-S", f"*/{place.resolve().name}").split(":")[0]
+        shutil.copy(f"/usr/share/doc/{package}/copyright", folder / package)
+
+
 def write_record(root, info):
     rows = []
     for file in sorted(path for path in root.rglob("*") if path.is_file()):
@@ -91,7 +99,8 @@ def main():
         unpack(wheel, root)
         program, libs = root / PROGRAM, root / "octet.libs"
         libs.mkdir()
-        for name, place in needed_libraries(program, torch).items():
+        needed = needed_libraries(program, torch)
+        for name, place in needed.items():
             shutil.copy(place, libs / name)
         files = [program, *libs.iterdir()]
         for file in files:
@@ -99,6 +108,7 @@ def main():
             subprocess.run(["strip", "--strip-unneeded", str(file)], check=True)
         tag = "py3-none-manylinux_{}_{}_{}".format(*oldest_glibc(files), os.uname().machine)
         info = next(root.glob("*.dist-info"))
+        copy_licenses(needed.values(), info / "licenses" / "libraries")
         text = (info / "WHEEL").read_text()
         (info / "WHEEL").write_text(re.sub(r"^Tag: .*$", f"Tag: {tag}", text, flags=re.M))
         write_record(root, info.name)
