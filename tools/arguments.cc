@@ -5,6 +5,7 @@
 #include <boost/program_options.hpp>
 #include <map>
 #include <sstream>
+#include <string_view>
 
 #include "core/error.h"
 #include "tools/command.h"
@@ -80,7 +81,7 @@ std::string wrapped(const std::string& text) {
   size_t column = kIndent;
   for (std::istringstream words(text); words >> word; column += word.size()) {
     if (column > kIndent && column + 1 + word.size() > kWidth) {
-      lines += "\n" + std::string(kIndent, ' ');
+      lines += fmt::format("\n{:{}}", "", kIndent);
       column = kIndent;
     } else if (column > kIndent) {
       lines += ' ';
@@ -110,9 +111,11 @@ std::vector<std::string> renamed(std::vector<std::string> arguments,
   for (std::string& argument : arguments) {
     if (argument == "--") break;
     if (!argument.starts_with("--")) continue;
-    const size_t end = std::min(argument.find('='), argument.size());
-    const auto former = formers.find(argument.substr(2, end - 2));
-    if (former != formers.end()) argument.replace(2, end - 2, former->second);
+    const std::string_view flag = std::string_view(argument).substr(2);
+    const std::string_view name = flag.substr(0, flag.find('='));
+    const auto former = formers.find(std::string(name));
+    if (former == formers.end()) continue;
+    argument = fmt::format("--{}{}", former->second, flag.substr(name.size()));
   }
   return arguments;
 }
