@@ -1,5 +1,6 @@
 // Every fold of every architecture is exact in float64, and would not be with other rows or
 // readers.
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "models/weights/weight_sources.h"

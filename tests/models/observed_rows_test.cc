@@ -1,4 +1,5 @@
 // What an observer sees of a padded batch: the real tokens of the side that a site runs on.
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
