@@ -43,11 +43,12 @@ class MarianDirectoriesOracle : public testing::Test {
   static std::string data() { return "parallel:" + path("en") + "," + path("de"); }
 
   template <class Result, class Options>
-  static Result run(Result (*stage)(const Options&, Context&), const Options& options) {
+  static Result run(Result (*stage)(const SourceModel&, const Options&, Context&),
+                    const Options& options) {
     Log log(true);
     StopToken stop;
     Context context{log, stop, "cpu", 0};
-    return stage(options, context);
+    return stage(SourceModel(options.model), options, context);
   }
 
   static CalibrationStore calibrated(const std::string& out, const std::string& shard = "0/1") {

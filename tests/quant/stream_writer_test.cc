@@ -275,7 +275,7 @@ TEST_F(StreamWriter, WhatCannotBeQuantizedIsRefusedBeforeAnythingIsWritten) {
     return error_of([&] { write_stream(out(), source, {item}, {}, context_); });
   };
   EXPECT_THAT(refusal({"ids", "ids", Action::kCodes, {}, {}}), HasSubstr("I64 and rank 1"));
-  EXPECT_THAT(refusal({"a.weight", "a", Action::kPacked, {4, 96}, {}}),
+  EXPECT_THAT(refusal({"a.weight", "a", Action::kPacked, {Dtype::kI4, 96}, {}}),
               HasSubstr("groups of 96 in the 512 columns of a.weight"));
   EXPECT_THAT(refusal({"nowhere", "a", Action::kCopy, {}, {}}), HasSubstr("no tensor nowhere"));
   EXPECT_TRUE(fs::is_empty(out()));
