@@ -1,5 +1,6 @@
-// The precompiled header of every target that sees torch. Files still include what they use. Autograd is left out: its
-// templates would be instantiated again in every file, a second each, and few files need it.
+// The precompiled header of every target that sees torch. Files still include what they use.
+// Autograd is left out: its templates would be instantiated again in every file, a second each, and
+// few files need it.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
