@@ -124,14 +124,26 @@ struct Mortal {
   }
 };
 
+/// Events of a walk that is not killed.
+int64_t all_events(WalkSetup setup) {
+  Mortal mortal;
+  mortal.run(std::move(setup));
+  return mortal.events;
+}
+
+// Kills are spread over the whole walk; the last one comes behind its end and kills nothing.
 TEST_P(Walked, GoesOnAfterAKillAtAnyMomentWithTheSameBits) {
+  constexpr int64_t kMoments = 12;
   const Subject s = subject();
   const Whole whole(s, device_);
   const uint64_t bytes = first_bytes(s, device_);
+  const testing::TempDir alone;
+  Executor undisturbed = s.executor(device_, false);
+  const int64_t events = all_events(setup(s, undisturbed, alone.path()));
   for (const std::string& placement : kPlacements) {
     SCOPED_TRACE(placement);
     bool killed = true;
-    for (int64_t last = 0; killed; last += device_.is_cuda() ? 7 : 1) {
+    for (int64_t last = 0; killed; last += std::max<int64_t>(1, events / kMoments)) {
       const testing::TempDir folder;
       Executor executor = s.executor(device_, false);
       WalkSetup made = setup(s, executor, folder.path());
