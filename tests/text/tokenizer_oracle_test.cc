@@ -73,7 +73,7 @@ class Reader {
 };
 
 void run(const std::string& script, const std::string& arguments) {
-  const std::string path = test::source_dir() + "/tests/models/" + script + " ";
+  const std::string path = test::source_dir() + "/tests/text/" + script + " ";
   ASSERT_EQ(std::system(python(path + arguments).c_str()), 0);
 }
 
