@@ -32,7 +32,7 @@ def tests(root):
 
 def options(root):
     """The options of each command, as the generated page lists them."""
-    sections = re.split(r"^## octet (.+)$", (root / GENERATED).read_text(), flags=re.MULTILINE)[1:]
+    sections = re.split(r"^### octet (.+)$", (root / GENERATED).read_text(), flags=re.MULTILINE)[1:]
     return {name: set(re.findall(r"^  (--[\w-]+)", text, re.MULTILINE))
             for name, text in zip(sections[::2], sections[1::2])}
 
