@@ -184,6 +184,7 @@ class BlockTuner {
     advance(pair.pass);
     setup_.process_group->barrier();
     if (setup_.process_group->rank() == 0) {
+      fs::create_directories(setup_.folder);
       save_block(block_file(setup_.folder, block), leaves, result);
     }
     setup_.process_group->barrier();
