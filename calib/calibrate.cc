@@ -224,7 +224,11 @@ CalibrateResult calibrate(const SourceModel& model, const CalibrateOptions& opti
   const json key = provenance(model, options, samples->hash(), context.device);
   if (std::filesystem::exists(options.out)) {
     CalibrationStore stored = load_calibration(options.out);
-    if (same_run(stored, key.dump(), shard)) return {std::move(stored), true};
+    if (same_run(stored, key.dump(), shard)) {
+      // A kill behind the last step leaves the working files.
+      std::filesystem::remove_all(options.out + ".partial");
+      return {std::move(stored), true};
+    }
     throw UsageError(fmt::format("{} was made with other inputs or options ({})", options.out,
                                  stored.provenance),
                      key.dump(), "choose another --out or remove the file");
