@@ -11,21 +11,13 @@
 namespace octet {
 namespace {
 
-Batch on_device(Batch batch, at::Device device) {
-  for (at::Tensor* tensor : {&batch.ids, &batch.positions, &batch.mask, &batch.target_ids,
-                             &batch.target_mask, &batch.pixels}) {
-    if (tensor->defined()) *tensor = tensor->to(device);
-  }
-  return batch;
-}
-
 // One model in the midst of a batch: all blocks are run, logits are made as they are asked for.
 class Pass {
  public:
   Pass(LoadedModel& model, const Batch& batch) : model_(model) {
     timed([&] {
       const at::Device device = model.executor->options().device;
-      hidden_ = model.model->begin(*model.executor, on_device(batch, device), nullptr);
+      hidden_ = model.model->begin(*model.executor, batch_on_device(batch, device), nullptr);
       for (int i = 0; i < model.model->topology().blocks; ++i)
         model.model->block(*model.executor, i, hidden_, nullptr);
     });
